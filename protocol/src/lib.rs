@@ -6,6 +6,7 @@
 //! the disk and the time hands bytes, events and instants in.
 
 mod encoding;
+pub mod enroll;
 pub mod envelope;
 pub mod frame;
 pub mod ids;
