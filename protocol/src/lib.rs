@@ -13,3 +13,4 @@ pub mod ids;
 pub mod ledger;
 pub mod limits;
 pub mod message;
+pub mod session;
