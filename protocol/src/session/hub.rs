@@ -221,6 +221,12 @@ impl HubSession {
                     lane.through = through;
                     lane.hash = hash;
                 }
+                if lane.through > lane.taken {
+                    // A copy of a frame whose first store failed was stored after all.
+                    lane.taken = lane.through;
+                    lane.taken_hash = lane.hash;
+                    lane.refused = None;
+                }
                 Vec::new()
             }
             Stored::Different => vec![nack(header.lane, header.seq, NackReason::Fork)],
