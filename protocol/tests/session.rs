@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use certus_protocol::envelope::{BodyV1 as Envelope, EnvelopeV1};
 use certus_protocol::frame::{self, BodyV1, Packed, Place};
-use certus_protocol::ids::{AgentId, ContentHash, DocumentId, Epoch, KeyId, Lane, PolicyHash, Seq, SourceId, Tenant};
+use certus_protocol::ids::{
+    AgentId, ContentHash, DocumentId, Epoch, KeyId, Lane, PolicyHash, Seq, SourceId, Tenant,
+};
 use certus_protocol::message::{Hello, LaneResume, Message};
 use certus_protocol::session::agent::{self, Ending, LaneStart};
 use certus_protocol::session::hub::{self, Known, Peer, Stored};
@@ -324,7 +326,11 @@ impl World {
                     for seq in 1..=ack.through.0 {
                         let key = (Epoch(self.spool.epoch), ack.lane, Seq(seq));
                         let own = self.spool.hash_at(ack.lane, Seq(seq));
-                        assert_eq!(self.raw.frames.get(&key).map(|(hash, _)| *hash), own, "acked but not stored");
+                        assert_eq!(
+                            self.raw.frames.get(&key).map(|(hash, _)| *hash),
+                            own,
+                            "acked but not stored"
+                        );
                     }
                     let acked = self.spool.acked.entry(ack.lane).or_default();
                     *acked = ack.through.0.max(*acked);
@@ -346,11 +352,14 @@ impl World {
     /// Everything works from now on: in the end all that was made is stored, in order.
     fn settle(&mut self) {
         for _ in 0..(200 + 40 * self.made.len()) {
-            for step in [Step::AgentSends, Step::HubReads, Step::StoreEnds(0, true), Step::Acks, Step::AgentReads] {
+            for step in
+                [Step::AgentSends, Step::HubReads, Step::StoreEnds(0, true), Step::Acks, Step::AgentReads]
+            {
                 self.step(&step);
             }
         }
-        let unacked = |lane: &Lane| self.spool.last(*lane).0 - self.spool.acked.get(lane).copied().unwrap_or(0);
+        let unacked =
+            |lane: &Lane| self.spool.last(*lane).0 - self.spool.acked.get(lane).copied().unwrap_or(0);
         assert_eq!(Lane::ALL.iter().map(unacked).sum::<u64>(), 0, "not everything was acknowledged");
     }
 
@@ -430,7 +439,10 @@ fn a_frame_for_another_agent_ends_the_session_and_is_not_stored() {
 
     let mut hub = HubSession::new(Peer { tenant: tenant(), agent: AGENT }, 0);
     let actions = hub.message(Message::Hello(hello));
-    assert!(actions.iter().any(|action| matches!(action, hub::Action::End(_))), "Hello and certificate differ");
+    assert!(
+        actions.iter().any(|action| matches!(action, hub::Action::End(_))),
+        "Hello and certificate differ"
+    );
 }
 
 #[test]

@@ -1,0 +1,312 @@
+//! Bytes that must never change: format version 1 of frame, messages and ledger, pinned by hash and, for
+//! the header, by offset. A failure here means that stored frames could no longer be read.
+
+use certus_protocol::enroll::{EnrollAnswer, EnrollRequest, JoinToken};
+use certus_protocol::envelope::{
+    BodyV1 as Envelope, EnvelopeV1, KeptV1, RedactionCountV1, ResourceKind, ResourceV1,
+};
+use certus_protocol::frame::{self, BodyV1, FrameError, Packed, Place};
+use certus_protocol::ids::{
+    AgentId, ContentHash, DocumentId, Epoch, Generation, KeyId, Lane, PolicyHash, Seq, SourceId, Tenant,
+    Version,
+};
+use certus_protocol::ledger::{Chain, ChainError, Event, FrameRow, ResourceRow, What};
+use certus_protocol::limits;
+use certus_protocol::message::{
+    self, Ack, Credit, Decoded, Goodbye, GoodbyeReason, Hello, LaneResume, Message, MessageError, Nack,
+    NackReason, Policy, Welcome,
+};
+
+fn resource() -> ResourceV1 {
+    ResourceV1 {
+        kind: ResourceKind::File,
+        path: "docs/read me.md".to_owned(),
+        reference: String::new(),
+        media_type: "text/markdown".to_owned(),
+        language: "markdown".to_owned(),
+        size: 5,
+        hash: ContentHash::of(b"hello"),
+        modified_ms: Some(1_700_000_000_000),
+        attributes: vec![("author".to_owned(), "REDACTED_NAME_0".to_owned())],
+        redactions: vec![RedactionCountV1 {
+            rule: "email".to_owned(),
+            type_name: "EMAIL".to_owned(),
+            count: 2,
+        }],
+        kept: vec![KeptV1 { start: 1, end: 3, rule: "ipv4".to_owned(), reason: "public".to_owned() }],
+        profile: "high-recall".to_owned(),
+    }
+}
+
+fn envelopes() -> Vec<EnvelopeV1> {
+    let bodies = [
+        Envelope::Whole { resource: resource(), content: b"hello".to_vec() },
+        Envelope::Part { attempt: Seq(9), index: 0, content: b"he".to_vec() },
+        Envelope::LastPart { attempt: Seq(9), index: 1, resource: resource(), content: b"llo".to_vec() },
+        Envelope::Abort { attempt: Seq(8) },
+        Envelope::Tombstone { path: "old.txt".to_owned() },
+        Envelope::SnapshotEnd {
+            index: 0,
+            count: 1,
+            entries: vec![(DocumentId([5; 16]), ContentHash([6; 32]))],
+        },
+    ];
+    bodies.into_iter().map(|body| EnvelopeV1 { document: DocumentId([4; 16]), body }).collect()
+}
+
+fn place(through: u64) -> Place {
+    Place {
+        tenant: "acme".parse::<Tenant>().expect("valid"),
+        agent: AgentId([1; 16]),
+        epoch: Epoch(2),
+        lane: Lane::Bulk,
+        seq: Seq(9),
+        through: Seq(through),
+        source: SourceId([3; 16]),
+        key_id: KeyId([7; 8]),
+        policy: PolicyHash([8; 16]),
+        previous: ContentHash([9; 32]),
+    }
+}
+
+fn data() -> (BodyV1, Packed) {
+    let body = BodyV1::Data { source_name: "docs".to_owned(), envelopes: envelopes() };
+    let packed = frame::pack(place(9), &body).expect("within the limits");
+    (body, packed)
+}
+
+#[test]
+fn the_header_stands_where_the_table_says() {
+    let (_, packed) = data();
+    let bytes = &packed.bytes;
+    assert_eq!(&bytes[0..4], b"CFRM");
+    assert_eq!(&bytes[4..8], &[1, 0, 0, 1]);
+    assert_eq!(&bytes[8..24], &[1; 16]);
+    assert_eq!(&bytes[24..28], &2u32.to_le_bytes());
+    assert_eq!(&bytes[28..32], &6u32.to_le_bytes());
+    assert_eq!(&bytes[32..40], &9u64.to_le_bytes());
+    assert_eq!(&bytes[40..48], &9u64.to_le_bytes());
+    assert_eq!(&bytes[52..56], &((bytes.len() - frame::HEADER_BYTES) as u32).to_le_bytes());
+    assert_eq!(&bytes[56..62], b"acme\0\0");
+    assert_eq!(&bytes[88..104], &[3; 16]);
+    assert_eq!(&bytes[104..112], &[7; 8]);
+    assert_eq!(&bytes[112..128], &[8; 16]);
+    assert_eq!(&bytes[128..160], &[9; 32]);
+    assert_eq!(&bytes[160..192], blake3::hash(&bytes[200..]).as_bytes());
+    assert_eq!(&bytes[192..200], &blake3::hash(&bytes[..192]).as_bytes()[..8]);
+    assert_eq!(packed.hash, ContentHash::of(&bytes[..200]));
+}
+
+#[test]
+fn a_body_before_compression_keeps_its_bytes() {
+    let (_, packed) = data();
+    let raw = zstd::bulk::decompress(&packed.bytes[frame::HEADER_BYTES..], limits::FRAME_RAW_BYTES_MAX);
+    assert_golden("data frame body", &raw.expect("a zstd frame"), GOLDEN_DATA_BODY);
+    let gap = frame::pack(Place { through: Seq(40), ..place(9) }, &BodyV1::Gap { reason: "lost".to_owned() });
+    let gap = gap.expect("within the limits");
+    let raw = zstd::bulk::decompress(&gap.bytes[frame::HEADER_BYTES..], limits::FRAME_RAW_BYTES_MAX);
+    assert_eq!(raw.expect("a zstd frame"), b"\x01\x04lost");
+}
+
+#[test]
+fn a_frame_comes_back_as_it_was_packed() {
+    let (body, packed) = data();
+    let (header, opened) = frame::open(&packed.bytes).expect("whole");
+    assert_eq!(header, packed.header);
+    assert_eq!(opened, body);
+    assert_eq!(frame::hash(&packed.bytes), header.hash());
+}
+
+#[test]
+fn every_changed_byte_and_every_cut_is_noticed() {
+    let (_, packed) = data();
+    for at in 0..packed.bytes.len() {
+        let mut bytes = packed.bytes.clone();
+        bytes[at] ^= 0x20;
+        assert!(frame::open(&bytes).is_err(), "byte {at}");
+        assert!(frame::open(&packed.bytes[..at]).is_err(), "cut at {at}");
+    }
+}
+
+#[test]
+fn what_a_reader_would_refuse_can_not_be_packed() {
+    let whole = |content: usize| EnvelopeV1 {
+        document: DocumentId([4; 16]),
+        body: Envelope::Whole { resource: resource(), content: vec![0; content] },
+    };
+    let body = |envelopes| BodyV1::Data { source_name: "docs".to_owned(), envelopes };
+    assert!(frame::pack(place(9), &body(vec![whole(limits::ENVELOPE_CONTENT_BYTES_MAX)])).is_ok());
+    let too_long = frame::pack(place(9), &body(vec![whole(limits::ENVELOPE_CONTENT_BYTES_MAX + 1)]));
+    assert!(matches!(too_long, Err(FrameError::Envelope(_))));
+    assert_eq!(frame::pack(place(9), &body(vec![])).unwrap_err(), FrameError::Field("count"));
+    assert_eq!(frame::pack(place(10), &body(vec![whole(1)])).unwrap_err(), FrameError::Field("through"));
+}
+
+#[test]
+fn a_body_that_claims_more_than_it_holds_is_refused_before_it_is_allocated() {
+    let (_, packed) = data();
+    let mut header = packed.header;
+    header.raw_bytes = limits::FRAME_RAW_BYTES_MAX as u32 + 1;
+    let mut bytes = header.to_bytes().to_vec();
+    bytes.extend_from_slice(&packed.bytes[frame::HEADER_BYTES..]);
+    assert_eq!(frame::open(&bytes).unwrap_err(), FrameError::Field("raw length"));
+}
+
+fn messages() -> Vec<Message> {
+    vec![
+        Message::Hello(Hello {
+            wire_min: 1,
+            wire_max: 1,
+            agent: AgentId([1; 16]),
+            tenant: "acme".to_owned(),
+            epoch: Epoch(2),
+            key_id: KeyId([7; 8]),
+            policy: PolicyHash([8; 16]),
+            program: "0.1.0".to_owned(),
+            now_ms: 1_700_000_000_000,
+        }),
+        Message::Welcome(Welcome {
+            wire: 1,
+            epoch_min: Epoch(1),
+            lanes: vec![LaneResume { lane: Lane::Bulk, through: Seq(3), hash: ContentHash([4; 32]) }],
+            credit: Credit { frames: 256, bytes: 1 << 24 },
+            now_ms: 1_700_000_000_000,
+            program: "0.1.0".to_owned(),
+        }),
+        Message::Ack(Ack { lane: Lane::Interactive, through: Seq(5), hash: ContentHash([4; 32]) }),
+        Message::Nack(Nack {
+            lane: Lane::Bulk,
+            seq: Seq(6),
+            reason: NackReason::Fork,
+            detail: "x".to_owned(),
+        }),
+        Message::Credit(Credit { frames: 0, bytes: 0 }),
+        Message::Policy(Policy { expected: PolicyHash([8; 16]), key_id: KeyId([7; 8]) }),
+        Message::Goodbye(Goodbye { reason: GoodbyeReason::Shutdown, detail: String::new() }),
+    ]
+}
+
+#[test]
+fn messages_keep_their_bytes_and_come_back() {
+    let mut all = Vec::new();
+    for message in messages() {
+        let bytes = message.encode();
+        let length = bytes.len();
+        assert_eq!(message::decode(&bytes), Ok(Decoded::Message(message, length)));
+        for cut in 0..length {
+            assert!(
+                matches!(message::decode(&bytes[..cut]), Ok(Decoded::Need(need)) if need > cut && need <= length)
+            );
+        }
+        all.extend(bytes);
+    }
+    assert_golden("messages", &all, GOLDEN_MESSAGES);
+}
+
+#[test]
+fn unknown_tags_have_a_defined_answer() {
+    let message = |tag: u16| [&3u32.to_le_bytes()[..], &tag.to_le_bytes(), &[0]].concat();
+    assert_eq!(message::decode(&message(0x0100)), Err(MessageError::UnknownTag(0x0100)));
+    assert_eq!(message::decode(&message(0x8100)), Ok(Decoded::Ignored(7)));
+    let long = (limits::MESSAGE_BYTES_MAX as u32 + 1).to_le_bytes();
+    assert_eq!(message::decode(&long), Err(MessageError::TooLong(limits::MESSAGE_BYTES_MAX + 1)));
+    assert_eq!(message::decode(&[1, 0, 0, 0, 9]), Err(MessageError::NoTag));
+}
+
+#[test]
+fn enrolment_comes_back_and_a_token_reads_as_it_was_written() {
+    let request = EnrollRequest { secret: [3; 32], csr_der: vec![1, 2], label: "host".to_owned() };
+    assert!(EnrollRequest::decode(&request.encode()).expect("whole") == request);
+    let answer = EnrollAnswer::Enrolled {
+        agent: AgentId([1; 16]),
+        tenant: "acme".to_owned(),
+        chain_der: vec![vec![1]],
+        roots_der: vec![vec![2]],
+    };
+    assert_eq!(EnrollAnswer::decode(&answer.encode()).expect("whole"), answer);
+    let token = JoinToken { hub: "[::1]:4433".to_owned(), pin: ContentHash([5; 32]), secret: [6; 32] };
+    assert!(token.to_text().parse::<JoinToken>().expect("own text") == token);
+    assert!(!format!("{token:?}").contains("0606"), "a secret in Debug");
+    for bad in ["", "certus-join-1", "certus-join-1.05.06.hub:1", &token.to_text().replace(":4433", "")] {
+        assert!(bad.parse::<JoinToken>().is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn the_ledgers_chain_breaks_where_a_line_was_changed_dropped_or_moved() {
+    let row = FrameRow {
+        at_ms: 1,
+        epoch: 1,
+        lane: "bulk".to_owned(),
+        seq: 1,
+        frame: ContentHash([1; 32]),
+        bytes: 300,
+        source: SourceId([3; 16]),
+        source_name: "docs".to_owned(),
+        key_id: KeyId([7; 8]),
+        policy: PolicyHash([8; 16]),
+        resources: vec![ResourceRow {
+            what: What::Whole,
+            document: DocumentId([4; 16]),
+            path: "a.txt".to_owned(),
+            hash: Some(ContentHash([6; 32])),
+            size: 5,
+            redactions: vec![("EMAIL".to_owned(), 2)],
+        }],
+    };
+    let mut chain = Chain::default();
+    let begin = Event::Begin { tenant: "acme".to_owned(), agent: AgentId([1; 16]), at_ms: 0 };
+    let events = [begin, Event::Frame(row.clone()), Event::Frame(FrameRow { seq: 2, ..row })];
+    let text: Vec<String> = events.into_iter().map(|event| chain.append(event)).collect();
+    assert_golden("ledger", text.concat().as_bytes(), GOLDEN_LEDGER);
+
+    let check = |lines: &[&str]| {
+        let mut chain = Chain::default();
+        lines.iter().try_for_each(|line| chain.check(line.trim_end()).map(drop))
+    };
+    let [a, b, c] = [text[0].as_str(), text[1].as_str(), text[2].as_str()];
+    assert_eq!(check(&[a, b, c]), Ok(()));
+    assert_eq!(check(&[a, c]), Err(ChainError::Broken { line: 2 }));
+    assert_eq!(check(&[b, a, c]), Err(ChainError::Broken { line: 1 }));
+    assert_eq!(check(&[a, &b.replace("a.txt", "b.txt"), c]), Err(ChainError::Broken { line: 3 }));
+    assert_eq!(check(&[a, "{}", c]), Err(ChainError::Entry { line: 2 }));
+}
+
+#[test]
+fn versions_order_by_generation_then_seq_then_index() {
+    let version = |g, s, i| Version::new(Generation(g), Seq(s), i).expect("in range").as_u64();
+    assert!(version(1, limits::SEQ_MAX, limits::FRAME_ENVELOPES_MAX - 1) < version(2, 0, 0));
+    assert!(version(1, 5, limits::FRAME_ENVELOPES_MAX - 1) < version(1, 6, 0));
+    assert!(
+        version(limits::GENERATION_MAX as u32, limits::SEQ_MAX, limits::FRAME_ENVELOPES_MAX - 1) < 1 << 63
+    );
+    assert!(Version::new(Generation(1), Seq(limits::SEQ_MAX + 1), 0).is_err());
+    assert!(Version::new(Generation(1), Seq(1), limits::FRAME_ENVELOPES_MAX).is_err());
+}
+
+#[test]
+fn names_keep_their_rules() {
+    for good in ["a", "acme", "acme-2", &"a".repeat(32)] {
+        assert!(good.parse::<Tenant>().is_ok(), "{good}");
+    }
+    for bad in ["", "-a", "a-", "Acme", "a/b", "a.b", "a\0", &"a".repeat(33)] {
+        assert!(bad.parse::<Tenant>().is_err(), "{bad}");
+    }
+    let a = DocumentId::derive(&SourceId([1; 16]), "ab", "c");
+    assert_ne!(a, DocumentId::derive(&SourceId([1; 16]), "a", "bc"), "fields run into each other");
+    assert_eq!(a.to_string().parse::<DocumentId>(), Ok(a));
+}
+
+#[track_caller]
+fn assert_golden(what: &str, bytes: &[u8], golden: &str) {
+    assert_eq!(
+        blake3::hash(bytes).to_hex().as_str(),
+        golden,
+        "{what} changed: {}",
+        String::from_utf8_lossy(bytes)
+    );
+}
+
+const GOLDEN_DATA_BODY: &str = "75686f0100da979a109424f2f09951657f49088bf6fca7d61a5520dcda38d808";
+const GOLDEN_MESSAGES: &str = "9fd83271afe440506ec06b936fec21752ff3addbcf39f682dca1a22d97d551a3";
+const GOLDEN_LEDGER: &str = "b9eb0957df69263d78191ae970a9411f6fe0eb84d0b0bebc65792670ca436265";
