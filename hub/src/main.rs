@@ -1,2 +1,3 @@
-//! x
+//! certus-hub: receives, stores, indexes and answers.
+
 fn main() {}

@@ -1,1 +1,1 @@
-//! x
+//! Finds and replaces secrets and personal data.

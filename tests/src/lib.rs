@@ -1,1 +1,1 @@
-//! x
+//! What the end-to-end tests, `cargo demo` and `cargo ci` share.
