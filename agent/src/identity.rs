@@ -132,8 +132,7 @@ fn save(state_dir: &Path, gained: &Gained) -> io::Result<()> {
         fs::remove_dir_all(&draft)?;
     }
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&draft)?;
-    let file =
-        AgentFile { agent: gained.agent, tenant: gained.tenant.to_string(), hub: gained.hub.clone() };
+    let file = AgentFile { agent: gained.agent, tenant: gained.tenant.to_string(), hub: gained.hub.clone() };
     write_private(&draft.join("agent.json"), &serde_json::to_vec_pretty(&file)?)?;
     write_private(&draft.join("key.pem"), gained.key_pem.as_bytes())?;
     write_private(&draft.join("chain.pem"), pem_of(&gained.chain).as_bytes())?;

@@ -76,7 +76,9 @@ pub async fn enroll(token: &JoinToken, label: &str, state_dir: &Path) -> Result<
         .await
         .map_err(|_| ConnectError::unreachable(&token.hub, "it did not answer in time"))??;
     let (agent, tenant, chain_der, roots_der) = match answer {
-        EnrollAnswer::Enrolled { agent, tenant, chain_der, roots_der } => (agent, tenant, chain_der, roots_der),
+        EnrollAnswer::Enrolled { agent, tenant, chain_der, roots_der } => {
+            (agent, tenant, chain_der, roots_der)
+        }
         EnrollAnswer::Refused { reason } => return Err(EnrollError::Refused(reason)),
     };
     let tenant: Tenant = tenant.parse().map_err(|_| EnrollError::Answer)?;

@@ -25,7 +25,9 @@ const RECEIVE_WINDOW_BYTES: u32 = 1 << 20;
 #[non_exhaustive]
 pub enum ConnectError {
     /// Nothing answers there: retry.
-    #[error("the hub at {hub} is not reachable: {cause}. Check address, firewall (UDP) and that the hub runs")]
+    #[error(
+        "the hub at {hub} is not reachable: {cause}. Check address, firewall (UDP) and that the hub runs"
+    )]
     Unreachable {
         /// Host and port.
         hub: String,
@@ -33,13 +35,19 @@ pub enum ConnectError {
         cause: String,
     },
     /// The hub's certificate is signed by another CA than the one known.
-    #[error("the hub at {0} shows a certificate of another CA than the one this agent trusts: wrong hub, or wrong token")]
+    #[error(
+        "the hub at {0} shows a certificate of another CA than the one this agent trusts: wrong hub, or wrong token"
+    )]
     WrongCa(String),
     /// The hub's certificate is made out to other names.
-    #[error("the hub at {0} shows a certificate made out to another name: add the name to `names` in hub.toml")]
+    #[error(
+        "the hub at {0} shows a certificate made out to another name: add the name to `names` in hub.toml"
+    )]
     WrongName(String),
     /// A certificate is not valid at this time, here or there.
-    #[error("the certificates of this agent or of the hub at {0} are not valid now: check both clocks; if the certificate has expired, enrol again")]
+    #[error(
+        "the certificates of this agent or of the hub at {0} are not valid now: check both clocks; if the certificate has expired, enrol again"
+    )]
     Clock(String),
     /// The hub does not accept this agent's certificate.
     #[error("the hub at {0} does not accept this agent's certificate: enrol again with a new join token")]
@@ -123,7 +131,11 @@ pub fn session_tls(identity: &Identity) -> Result<rustls::ClientConfig, rustls::
 ///
 /// # Errors
 /// See [`ConnectError`].
-pub async fn connect(hub: &str, mut tls: rustls::ClientConfig, alpn: &[u8]) -> Result<Connected, ConnectError> {
+pub async fn connect(
+    hub: &str,
+    mut tls: rustls::ClientConfig,
+    alpn: &[u8],
+) -> Result<Connected, ConnectError> {
     tls.alpn_protocols = vec![alpn.to_vec()];
     let unreachable = |cause: &dyn std::fmt::Display| ConnectError::unreachable(hub, &cause.to_string());
     let crypto = QuicClientConfig::try_from(tls).map_err(|error| unreachable(&error))?;
@@ -134,7 +146,8 @@ pub async fn connect(hub: &str, mut tls: rustls::ClientConfig, alpn: &[u8]) -> R
     let mut last = unreachable(&"its name has no address");
     for address in addresses {
         let endpoint = endpoint(address).map_err(|error| unreachable(&error))?;
-        let connecting = endpoint.connect_with(config.clone(), address, name).map_err(|error| unreachable(&error))?;
+        let connecting =
+            endpoint.connect_with(config.clone(), address, name).map_err(|error| unreachable(&error))?;
         match tokio::time::timeout(HANDSHAKE_TIMEOUT, connecting).await {
             Ok(Ok(connection)) => return Ok(Connected { connection, endpoint }),
             Ok(Err(error)) => last = ConnectError::from_connection(hub, &error),

@@ -68,7 +68,8 @@ pub(super) async fn run(
         Err(Failure::Ship(error)) => Err(error),
         Err(Failure::Link(text)) => {
             // The hub's verdict on a certificate arrives as the reason of the close.
-            let text = reason.map_or(text, |error| ConnectError::from_connection(&ship.hub, &error).to_string());
+            let text =
+                reason.map_or(text, |error| ConnectError::from_connection(&ship.hub, &error).to_string());
             Ok(SessionEnd::Reconnect(text))
         }
     }
@@ -261,10 +262,17 @@ impl<'a> Session<'a> {
 
     async fn send(&mut self, next: Next, lane: Lane) -> Result<(), Failure> {
         let bytes_max = next.bytes_max.min(READ_BYTES_MAX) as usize;
-        let mut frames = self.ship.spool.frames(lane, next.after, bytes_max).await?;
+        let mut frames = match self.ship.spool.frames(lane, next.after, bytes_max).await {
+            Err(damaged @ SpoolError::Damaged { .. }) => {
+                let actions = self.machine.mismatched(lane, &damaged.to_string());
+                return self.act(actions).await;
+            }
+            other => other?,
+        };
         frames.truncate(next.frames_max.min(LANE_QUEUE_FRAMES));
         if frames.first().is_none_or(|first| first.header.seq != next.after.next()) {
-            let actions = self.machine.mismatched(lane, "frames that the hub asks for are no longer kept here");
+            let actions =
+                self.machine.mismatched(lane, "frames that the hub asks for are no longer kept here");
             return self.act(actions).await;
         }
         let frames = self.record(frames).await?;

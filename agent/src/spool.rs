@@ -1,0 +1,366 @@
+//! The spool: what was accepted is on the disk, in order, until the hub has it.
+//!
+//! # Guarantees
+//! - [`Spool::accept`] answers when the frames of the batch and its checkpoints are durable, together: after a power
+//!   cut either both are there or neither.
+//! - Frames are handed out in the order of their numbers, without holes; one that can't be read any more is
+//!   replaced by a gap frame in a new epoch, so that nothing waits for ever and the loss is told.
+//! - Nothing that the hub has not acknowledged is ever deleted.
+//!
+//! # How
+//! Frame bytes are appended to preallocated segment files and `fdatasync`ed; then one sled batch commits pointers,
+//! checkpoints and cursors, followed by `flush()` and an `fdatasync` of sled's `db` file (sled's own flush
+//! survives a kill, not a power cut). sled says which frames are accepted: what stands in a segment behind the last of
+//! them was never accepted and is overwritten. Segments are deleted whole, after sled has forgotten them durably.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `lock` | held (`flock`) by the one process that has the spool open |
+//! | `index/` | sled: pointers, checkpoints, cursors |
+//! | `segments/NNNNNNNNNN.seg` | see [`segment`] |
+//!
+//! What it is not: a database. Sanitizing, sources and the network are others' work; it takes only `Clean` envelopes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use certus_protocol::envelope::Envelope;
+use certus_protocol::frame::Header;
+use certus_protocol::ids::{AgentId, ContentHash, Epoch, KeyId, Lane, PolicyHash, Seq, SourceId, Tenant};
+use certus_sanitizer::Clean;
+use certus_sanitizer::Text;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+
+use crate::clock::Clock;
+use crate::limits;
+
+pub mod epoch;
+mod index;
+mod recovery;
+pub mod segment;
+mod space;
+mod writer;
+
+use index::Index;
+use segment::Segments;
+use writer::{Command, Writer};
+
+/// Where the spool lies and how large it may become.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpoolConfig {
+    /// Its folder.
+    pub dir: PathBuf,
+    /// All segments together at the most, in bytes.
+    pub bytes_max: u64,
+    /// What must stay free on its file system, in bytes.
+    pub free_bytes_min: u64,
+    /// Acknowledged frames that are kept for a hub that lost some, in bytes.
+    pub keep_acked_bytes: u64,
+    /// How long they are kept, in milliseconds.
+    pub keep_acked_ms: u64,
+    /// How long a frame that nobody waits for may stay open for more, in milliseconds.
+    pub linger_ms: u64,
+    /// A segment's length, in bytes.
+    pub segment_bytes: u64,
+    /// Who loses what when it is full.
+    pub when_full: WhenFull,
+    /// Whether a file system that forgets (tmpfs) or that syncs in name only (NFS, SMB, FUSE) will do.
+    pub volatile: Volatile,
+}
+
+/// Who loses what when the spool is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenFull {
+    /// Nobody: sources wait, and read on from their checkpoints when there is room.
+    Block,
+}
+
+/// Whether a file system without durability will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Volatile {
+    /// It is refused.
+    Refuse,
+    /// It is taken; a power cut may lose what was accepted.
+    Allow,
+}
+
+impl SpoolConfig {
+    /// The defaults, in `dir`.
+    pub fn new(dir: PathBuf) -> Self {
+        Self {
+            dir,
+            bytes_max: 10 << 30,
+            free_bytes_min: 1 << 30,
+            keep_acked_bytes: 1 << 30,
+            keep_acked_ms: 24 * 3_600_000,
+            linger_ms: 20_000,
+            segment_bytes: limits::SEGMENT_BYTES,
+            when_full: WhenFull::Block,
+            volatile: Volatile::Refuse,
+        }
+    }
+}
+
+/// Whose spool it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The tenant.
+    pub tenant: Tenant,
+    /// The agent.
+    pub agent: AgentId,
+    /// The file that holds the agent's epoch, beside its identity.
+    pub epoch_file: PathBuf,
+}
+
+/// What stands in every frame that is packed from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// The pseudonym key in use.
+    pub key_id: KeyId,
+    /// The policy in use.
+    pub policy: PolicyHash,
+}
+
+/// Envelopes of one source and what the source has to remember with them.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// The source.
+    pub source: SourceId,
+    /// Its name, sanitized.
+    pub source_name: Clean<Text>,
+    /// Its lane.
+    pub lane: Lane,
+    /// In order; all parts of a resource are in one batch.
+    pub envelopes: Vec<Clean<Envelope>>,
+    /// Checkpoints of the source, committed with the envelopes; `None` forgets one.
+    pub checkpoints: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+}
+
+/// What is in the spool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// The agent's life.
+    pub epoch: Epoch,
+    /// Each lane.
+    pub lanes: Vec<LaneState>,
+    /// Segments on the disk, in bytes.
+    pub disk_bytes: u64,
+    /// Why accepting waits, if it does.
+    pub blocked: Option<String>,
+}
+
+/// What is in a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LaneState {
+    /// Which one.
+    pub lane: Lane,
+    /// The hub has everything through here.
+    pub acked: Seq,
+    /// Hash of that frame; zero for none.
+    pub acked_hash: ContentHash,
+    /// The last frame accepted.
+    pub last: Seq,
+    /// Its hash; zero for none.
+    pub last_hash: ContentHash,
+    /// What the hub has not acknowledged, in bytes.
+    pub unacked_bytes: u64,
+}
+
+/// A frame as it lies in the spool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Its header.
+    pub header: Header,
+    /// Its hash.
+    pub hash: ContentHash,
+    /// Header and body.
+    pub bytes: Bytes,
+}
+
+/// What went wrong, and what the caller should do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpoolError {
+    /// Another process has it open: stop.
+    #[error("the spool {0} is in use by another certus-agent; stop that one first")]
+    Locked(PathBuf),
+    /// A file system without durability: choose another or allow it.
+    #[error("the spool {0} lies on {1}, which does not keep what was synced; move it to a local disk")]
+    Volatile(PathBuf, &'static str),
+    /// It belongs to another agent: stop.
+    #[error("the spool {0} belongs to another agent or tenant; move it away, or enrol that agent again")]
+    Foreign(PathBuf),
+    /// The disk failed: what was not accepted was not; retry later.
+    #[error("spool: {0}")]
+    Io(#[from] std::io::Error),
+    /// The index failed: stop; the next start sets it aside where it is corrupt.
+    #[error("spool index: {0}")]
+    Index(#[from] sled::Error),
+    /// The hub acknowledged a frame that is not this spool's: begin a new epoch.
+    #[error("the hub acknowledged frame {seq} of lane {lane} with another hash than this spool's")]
+    AckMismatch {
+        /// The lane.
+        lane: Lane,
+        /// The frame.
+        seq: Seq,
+    },
+    /// A frame can't be read any more: begin a new epoch, in which a gap tells of it.
+    #[error("frame {seq} of lane {lane} is damaged on the disk")]
+    Damaged {
+        /// The lane.
+        lane: Lane,
+        /// The frame.
+        seq: Seq,
+    },
+    /// The caller handed in what breaks a limit: a defect.
+    #[error("spool: {0}")]
+    Limit(String),
+    /// The spool was closed: stop.
+    #[error("the spool is closed")]
+    Closed,
+}
+
+/// The spool's handle; clones are the same spool.
+#[derive(Clone)]
+pub struct Spool {
+    commands: mpsc::Sender<Command>,
+    room: Arc<Semaphore>,
+    index: Index,
+    segments: Segments,
+    state: watch::Receiver<State>,
+}
+
+impl Spool {
+    /// Opens the spool, recovers it and starts its writer; blocks.
+    ///
+    /// # Errors
+    /// See [`SpoolError`].
+    pub fn open(
+        config: &SpoolConfig,
+        owner: Owner,
+        stamp: Stamp,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, SpoolError> {
+        let recovered = recovery::open(config, &owner)?;
+        let (commands, received) = mpsc::channel(limits::SPOOL_QUEUE_BATCHES);
+        let (index, segments) = (recovered.index.clone(), recovered.segments.clone());
+        let (writer, state) = Writer::new(config.clone(), owner, stamp, recovered, clock)?;
+        std::thread::Builder::new().name("spool".to_owned()).spawn(move || writer.run(received))?;
+        let room = Arc::new(Semaphore::new(limits::SPOOL_IN_FLIGHT_BYTES));
+        Ok(Self { commands, room, index, segments, state })
+    }
+
+    /// Takes a batch; answers when its frames and checkpoints are durable.
+    ///
+    /// # Errors
+    /// What was not accepted is not in the spool, and its checkpoints are as before.
+    pub async fn accept(&self, batch: Batch) -> Result<(), SpoolError> {
+        let over = |(key, value): &(Vec<u8>, Option<Vec<u8>>)| {
+            key.len() + value.as_ref().map_or(0, Vec::len) > limits::CHECKPOINT_BYTES_MAX
+        };
+        if batch.checkpoints.iter().any(over) {
+            return Err(SpoolError::Limit("a checkpoint is past its limit".to_owned()));
+        }
+        let bytes: usize = batch.envelopes.iter().map(|envelope| envelope.cost_bytes()).sum();
+        let share = bytes.clamp(1, limits::SPOOL_IN_FLIGHT_BYTES) as u32;
+        let room = self.room.clone().acquire_many_owned(share).await.map_err(|_| SpoolError::Closed)?;
+        let answer = self.ask(|done| Command::Accept(batch, done)).await;
+        drop(room);
+        answer
+    }
+
+    /// A checkpoint of `source`.
+    ///
+    /// # Errors
+    /// The index failed.
+    pub fn checkpoint(&self, source: SourceId, key: &[u8]) -> Result<Option<Vec<u8>>, SpoolError> {
+        self.index.checkpoint(source, key)
+    }
+
+    /// All checkpoints of `source` whose keys begin with `prefix`, in the order of their keys.
+    ///
+    /// # Errors
+    /// Each item tells if the index failed.
+    pub fn checkpoints(
+        &self,
+        source: SourceId,
+        prefix: &[u8],
+    ) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), SpoolError>> + use<> {
+        self.index.checkpoints(source, prefix)
+    }
+
+    /// What is in the spool, as it changes.
+    pub fn state(&self) -> watch::Receiver<State> {
+        self.state.clone()
+    }
+
+    /// Frames of `lane` after `after`, in order and without holes, at least one if there is one, `bytes_max` together
+    /// unless the first alone is larger.
+    ///
+    /// # Errors
+    /// [`SpoolError::Damaged`] where the first of them can't be read.
+    pub async fn frames(&self, lane: Lane, after: Seq, bytes_max: usize) -> Result<Vec<Stored>, SpoolError> {
+        let (index, segments) = (self.index.clone(), self.segments.clone());
+        let read = tokio::task::spawn_blocking(move || {
+            let mut frames: Vec<Stored> = Vec::new();
+            let mut bytes = 0;
+            for pointer in index.pointers(lane, after) {
+                let (seq, pointer) = pointer?;
+                bytes += pointer.bytes as usize;
+                if !frames.is_empty() && bytes > bytes_max {
+                    break;
+                }
+                match segments.read(&pointer) {
+                    Some(stored) if stored.header.seq == seq => frames.push(stored),
+                    _ if frames.is_empty() => return Err(SpoolError::Damaged { lane, seq }),
+                    _ => break,
+                }
+            }
+            Ok(frames)
+        });
+        read.await.map_err(|_| SpoolError::Closed)?
+    }
+
+    /// The hub has everything of `lane` through `through`, whose frame has this hash.
+    ///
+    /// # Errors
+    /// [`SpoolError::AckMismatch`] where the spool's own frame differs.
+    pub async fn acked(&self, lane: Lane, through: Seq, hash: ContentHash) -> Result<(), SpoolError> {
+        self.ask(|done| Command::Acked { lane, through, hash, done }).await
+    }
+
+    /// Numbers what is not acknowledged again, in a new epoch.
+    ///
+    /// # Errors
+    /// The old epoch goes on.
+    pub async fn new_epoch(&self, reason: &str) -> Result<Epoch, SpoolError> {
+        tracing::warn!(reason, "spool: a new epoch begins");
+        self.ask(Command::NewEpoch).await
+    }
+
+    /// Closes frames that are open for more, and waits until everything accepted so far is durable.
+    ///
+    /// # Errors
+    /// The disk or the index failed.
+    pub async fn flush(&self) -> Result<(), SpoolError> {
+        self.ask(Command::Flush).await
+    }
+
+    /// Flushes and stops the writer; further calls answer [`SpoolError::Closed`].
+    ///
+    /// # Errors
+    /// The disk or the index failed.
+    pub async fn close(self) -> Result<(), SpoolError> {
+        self.ask(Command::Close).await
+    }
+
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, SpoolError>>) -> Command,
+    ) -> Result<T, SpoolError> {
+        let (done, answer) = oneshot::channel();
+        self.commands.send(command(done)).await.map_err(|_| SpoolError::Closed)?;
+        answer.await.map_err(|_| SpoolError::Closed)?
+    }
+}
