@@ -1,12 +1,26 @@
-//! Finds and replaces secrets and personal data: pure functions over bytes.
+//! Finds secrets and personal data and replaces them: pure functions over bytes.
+//!
+//! [`Sanitizer`] is made once from a [`Policy`] and the tenant's [`PseudonymKey`]; what it has looked at comes back as
+//! [`Clean`], which nothing else can make. This crate does no I/O, reads no clock and never logs.
 
 mod clean;
+pub mod decode;
+mod document;
+mod envelope;
+mod filter;
+mod json;
+mod learn;
+mod policy;
+mod pseudonym;
+pub mod rules;
+mod scan;
+pub mod template;
+pub mod validate;
 
 pub use clean::Clean;
-
-/// A sanitized string.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Text {
-    /// The text.
-    pub text: String,
-}
+pub use document::{Document, Finding, Format, Place, Redaction, SanitizeError, Sanitizer, Text};
+pub use envelope::{CleanResource, RawResource};
+pub use learn::{Learn, Learnt, UnknownLearn};
+pub use policy::{Policy, Profile, UnknownProfile};
+pub use pseudonym::PseudonymKey;
+pub use rules::{Kind, RulesError};

@@ -1,0 +1,237 @@
+//! Throws out what has the form of a value but can't be meant: placeholders, code, words, well-known addresses.
+
+use serde::Deserialize;
+
+/// Which tests a value must pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Filter {
+    /// None.
+    #[default]
+    None,
+    /// Not a placeholder such as `${NAME}` or `<password>`.
+    Placeholder,
+    /// No placeholder, and neither a plain word nor a name.
+    Value,
+    /// What is assigned to something that is called a password: no placeholder, no code, no ordinary word.
+    Assigned,
+    /// Looks random.
+    Random,
+    /// Looks random, in upper and lower case: no hash in hexadecimal.
+    Mixed,
+    /// An e-mail address of somebody.
+    Email,
+    /// An address of some machine.
+    Ip,
+    /// A hardware address that is not all zeros or ones.
+    Mac,
+    /// A person's name.
+    Name,
+    /// A user's name.
+    User,
+}
+
+/// Words that stand where a secret would, in lower case.
+const PLACEHOLDERS: [&str; 34] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "changeme",
+    "change_me",
+    "change-me",
+    "example",
+    "placeholder",
+    "redacted",
+    "required",
+    "optional",
+    "none",
+    "null",
+    "nil",
+    "true",
+    "false",
+    "undefined",
+    "string",
+    "default",
+    "disabled",
+    "enabled",
+    "unknown",
+    "your",
+    "xxxx",
+    "****",
+    "....",
+    "todo",
+    "dummy",
+    "sample",
+    "token",
+    "basic",
+    "bearer",
+    "self",
+];
+
+const SYSTEM_USERS: [&str; 12] = [
+    "runner", "ubuntu", "root", "user", "users", "username", "shared", "public", "default", "admin",
+    "circleci", "vagrant",
+];
+
+impl Filter {
+    /// Whether `value`, which stands at `start` of `text`, may be meant.
+    pub(crate) fn passes(self, text: &[u8], start: usize, value: &[u8]) -> bool {
+        match self {
+            Self::None => true,
+            Self::Placeholder => !placeholder(value),
+            Self::Value => !placeholder(value) && !is_word(value),
+            Self::Assigned => assigned(text, start, value),
+            Self::Random => !placeholder(value) && random(value),
+            Self::Mixed => {
+                let has = |test: fn(&u8) -> bool| value.iter().any(test);
+                !placeholder(value)
+                    && random(value)
+                    && has(u8::is_ascii_uppercase)
+                    && has(u8::is_ascii_lowercase)
+            }
+            Self::Email => email(value),
+            Self::Ip => ip(value),
+            Self::Mac => {
+                value.iter().filter(|b| b.is_ascii_hexdigit()).any(|b| *b != b'0' && *b != b'f' && *b != b'F')
+            }
+            Self::Name => value.iter().any(u8::is_ascii_alphabetic) || !value.is_ascii(),
+            Self::User => !SYSTEM_USERS.iter().any(|user| value.eq_ignore_ascii_case(user.as_bytes())),
+        }
+    }
+}
+
+fn placeholder(value: &[u8]) -> bool {
+    let lower = value.to_ascii_lowercase();
+    let open = [&b"${"[..], b"$(", b"{{", b"<", b"%(", b"#{", b"%{", b"[["];
+    let known = PLACEHOLDERS.iter().any(|word| lower == word.as_bytes());
+    let told = lower.starts_with(b"your") || lower.starts_with(b"my_") || lower.starts_with(b"<your");
+    let variable =
+        value.first() == Some(&b'$') && value[1..].iter().all(|b| b.is_ascii_uppercase() || *b == b'_');
+    let same = value.iter().all(|b| *b == value[0]);
+    open.iter().any(|mark| value.starts_with(mark)) || known || told || variable || same
+}
+
+/// Letters only, or words joined by `_`, `-` or `.`.
+fn is_word(value: &[u8]) -> bool {
+    value.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'-' | b'.' | b':' | b'/'))
+        && !mixed(value)
+}
+
+/// Upper and lower case in no order that words have.
+fn mixed(value: &[u8]) -> bool {
+    let turns =
+        value.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()).count();
+    turns * 6 > value.len() && turns >= 3
+}
+
+fn assigned(text: &[u8], start: usize, value: &[u8]) -> bool {
+    if placeholder(value) {
+        return false;
+    }
+    let quoted = start.checked_sub(1).is_some_and(|at| matches!(text[at], b'"' | b'\'' | b'`'));
+    let after = text.get(start + value.len()).copied();
+    if after == Some(b'(') || after == Some(b'[') {
+        return false;
+    }
+    let digits = value.iter().any(u8::is_ascii_digit);
+    let symbols = value.iter().any(|b| b.is_ascii_punctuation() && !matches!(b, b'_' | b'-' | b'.'));
+    if quoted {
+        // What stands in quotes is meant as it is, unless it is a sentence's word or an identifier.
+        return digits || symbols || mixed(value) || (!is_word(value) && value.len() >= 8);
+    }
+    let code = value.contains(&b'.') && !digits || value.starts_with(b"self") || value.starts_with(b"os.");
+    !code && (digits || symbols) && !value.iter().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'_'))
+}
+
+/// Shannon entropy, in bits a character.
+pub(crate) fn entropy(value: &[u8]) -> f32 {
+    let mut counts = [0u32; 256];
+    for byte in value {
+        counts[usize::from(*byte)] += 1;
+    }
+    let total = value.len() as f32;
+    let share = |count: &u32| {
+        let p = *count as f32 / total;
+        -p * p.log2()
+    };
+    counts.iter().filter(|count| **count > 0).map(share).sum()
+}
+
+/// Whether a value looks as if drawn at random: digits among letters, many different characters, no words joined.
+pub(crate) fn random(value: &[u8]) -> bool {
+    let body: &[u8] = value.strip_suffix(b"==").or_else(|| value.strip_suffix(b"=")).unwrap_or(value);
+    let (mut upper, mut lower, mut digits, mut others) = (0, 0, 0, 0);
+    for byte in body {
+        match byte {
+            b'A'..=b'Z' => upper += 1,
+            b'a'..=b'z' => lower += 1,
+            b'0'..=b'9' => digits += 1,
+            _ => others += 1,
+        }
+    }
+    if body.len() < 8 || digits == 0 || upper + lower == 0 || others * 5 > body.len() {
+        return false;
+    }
+    let hex = body.iter().all(u8::is_ascii_hexdigit) && (upper == 0 || lower == 0);
+    let needed = match (hex, body.len()) {
+        (true, _) => 2.7,
+        (false, ..16) => 2.9,
+        (false, 16..24) => 3.2,
+        (false, _) => 3.6,
+    };
+    entropy(body) >= needed && (hex && body.len() >= 16 || switches(body) * 5 >= body.len())
+}
+
+/// How often neighbours are of different sorts (upper, lower, digit, other).
+fn switches(value: &[u8]) -> usize {
+    let sort = |b: u8| match b {
+        b'A'..=b'Z' => 0,
+        b'a'..=b'z' => 1,
+        b'0'..=b'9' => 2,
+        _ => 3,
+    };
+    value.windows(2).filter(|pair| sort(pair[0]) != sort(pair[1])).count()
+}
+
+fn email(value: &[u8]) -> bool {
+    let lower = value.to_ascii_lowercase();
+    let service = lower.starts_with(b"git@") || lower.starts_with(b"noreply@");
+    let file = [&b".png"[..], b".jpg", b".svg", b".js", b".css", b".gif", b".webp"];
+    !service && !file.iter().any(|ending| lower.ends_with(ending))
+}
+
+fn ip(value: &[u8]) -> bool {
+    let Some(address) =
+        std::str::from_utf8(value).ok().and_then(|text| text.parse::<std::net::IpAddr>().ok())
+    else {
+        return false;
+    };
+    let broadcast = matches!(address, std::net::IpAddr::V4(v4) if v4.is_broadcast() || v4.octets()[0] == 0 || v4.octets()[0] == 255);
+    // `a::b` is a path in many languages.
+    let odd = address.is_ipv4() || value.len() >= 7 && value.iter().any(u8::is_ascii_digit);
+    odd && !address.is_loopback() && !address.is_unspecified() && !broadcast
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_names_and_placeholders_are_not_random() {
+        for word in [
+            "this_is_an_identifier_name_1",
+            "deadbeefdeadbeefdeadbeefdeadbeef",
+            "changeme",
+            "aaaaaaaaaaaaaaaa1",
+        ] {
+            assert!(!random(word.as_bytes()), "{word}");
+        }
+    }
+
+    #[test]
+    fn entropy_is_zero_for_one_character_and_full_for_all_different() {
+        assert_eq!(entropy(b"aaaa"), 0.0);
+        assert!((entropy(b"abcdefgh") - 3.0).abs() < 1e-5);
+    }
+}

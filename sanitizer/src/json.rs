@@ -1,0 +1,204 @@
+//! JSON as it lies: where its strings and numbers stand, what they say, and how to change them so that it stays JSON.
+//!
+//! Nothing is parsed into a tree and written again: key order, white space and the spelling of numbers stay because
+//! they are not touched.
+
+/// Nesting at the most; deeper documents are taken as plain text.
+const DEPTH_MAX: usize = 512;
+
+/// A string or number in a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Token {
+    /// First byte; of a string, behind the opening quote.
+    pub(crate) start: usize,
+    /// Byte behind the last; of a string, the closing quote.
+    pub(crate) end: usize,
+    /// What it is.
+    pub(crate) kind: TokenKind,
+    /// The key that it is the value of: index of that token.
+    pub(crate) key: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenKind {
+    /// A string without escapes.
+    Plain,
+    /// A string with escapes.
+    Escaped,
+    /// A number.
+    Number,
+}
+
+/// The document's strings and numbers in order; `None` where it is no JSON (or several values in a row, one a line, which
+/// is taken as well).
+pub(crate) fn tokens(text: &[u8]) -> Option<Vec<Token>> {
+    let mut tokens = Vec::new();
+    let mut open: Vec<u8> = Vec::new();
+    let mut key: Option<usize> = None;
+    let mut at = if text.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
+    while at < text.len() {
+        match text[at] {
+            b' ' | b'\t' | b'\r' | b'\n' => at += 1,
+            b',' => {
+                key = None;
+                at += 1;
+            }
+            b':' => {
+                key = tokens.len().checked_sub(1);
+                at += 1;
+            }
+            b @ (b'{' | b'[') => {
+                open.push(b);
+                key = None;
+                at += 1;
+                if open.len() > DEPTH_MAX {
+                    return None;
+                }
+            }
+            b @ (b'}' | b']') => {
+                let fits = matches!((open.pop()?, b), (b'{', b'}') | (b'[', b']'));
+                if !fits {
+                    return None;
+                }
+                key = None;
+                at += 1;
+            }
+            b'"' => {
+                let (end, kind) = string(text, at + 1)?;
+                tokens.push(Token { start: at + 1, end, kind, key: key.take() });
+                at = end + 1;
+            }
+            b'-' | b'0'..=b'9' => {
+                let more = |b: &u8| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E');
+                let end = at + text[at..].iter().take_while(|b| more(b)).count();
+                tokens.push(Token { start: at, end, kind: TokenKind::Number, key: key.take() });
+                at = end;
+            }
+            _ => {
+                let word = [&b"true"[..], b"false", b"null"]
+                    .into_iter()
+                    .find(|word| text[at..].starts_with(word))?;
+                key = None;
+                at += word.len();
+            }
+        }
+    }
+    (open.is_empty() && !tokens.is_empty()).then_some(tokens)
+}
+
+fn string(text: &[u8], start: usize) -> Option<(usize, TokenKind)> {
+    let mut kind = TokenKind::Plain;
+    let mut at = start;
+    loop {
+        let next = at + memchr::memchr2(b'"', b'\\', &text[at..])?;
+        if text[next] == b'"' {
+            return Some((next, kind));
+        }
+        kind = TokenKind::Escaped;
+        at = next + 2;
+        if at > text.len() {
+            return None;
+        }
+    }
+}
+
+/// What an escaped string says. Escapes that are none stay as they are.
+pub(crate) fn decode(raw: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(raw.len());
+    walk(raw, |_, _, bytes| decoded.extend_from_slice(bytes));
+    decoded
+}
+
+/// The offsets in `raw` of ascending offsets in what [`decode`] gave; an offset inside a character becomes that of the
+/// character's end.
+pub(crate) fn offsets(raw: &[u8], ascending: &[usize]) -> Vec<usize> {
+    let mut mapped = Vec::with_capacity(ascending.len());
+    let mut decoded = 0;
+    let mut wanted = ascending.iter().peekable();
+    walk(raw, |start, _, bytes| {
+        while wanted.next_if(|at| **at <= decoded).is_some() {
+            mapped.push(start);
+        }
+        decoded += bytes.len();
+    });
+    mapped.extend(wanted.map(|_| raw.len()));
+    mapped
+}
+
+/// Hands each piece of a raw string over: its start and end there, and the bytes that it stands for.
+fn walk(raw: &[u8], mut each: impl FnMut(usize, usize, &[u8])) {
+    let mut at = 0;
+    while at < raw.len() {
+        if raw[at] != b'\\' {
+            each(at, at + 1, &raw[at..=at]);
+            at += 1;
+            continue;
+        }
+        let simple = match raw.get(at + 1) {
+            Some(b'n') => Some(b'\n'),
+            Some(b't') => Some(b'\t'),
+            Some(b'r') => Some(b'\r'),
+            Some(b'b') => Some(8),
+            Some(b'f') => Some(12),
+            Some(other @ (b'"' | b'\\' | b'/')) => Some(*other),
+            _ => None,
+        };
+        if let Some(byte) = simple {
+            each(at, at + 2, &[byte]);
+            at += 2;
+            continue;
+        }
+        match unicode(&raw[at..]) {
+            Some((c, length)) => {
+                each(at, at + length, c.encode_utf8(&mut [0; 4]).as_bytes());
+                at += length;
+            }
+            None => {
+                each(at, at + 1, &raw[at..=at]);
+                at += 1;
+            }
+        }
+    }
+}
+
+/// The character that `\uXXXX`, or a pair of them, stands for, and the length of the escape.
+fn unicode(raw: &[u8]) -> Option<(char, usize)> {
+    let unit = |raw: &[u8]| {
+        let digits = raw.strip_prefix(b"\\u")?.get(..4)?;
+        u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    };
+    let high = unit(raw)?;
+    if (0xD800..0xDC00).contains(&high) {
+        let low = raw.get(6..).and_then(unit).filter(|low| (0xDC00..0xE000).contains(low));
+        return match low {
+            Some(low) => char::from_u32(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00)).map(|c| (c, 12)),
+            None => Some((char::REPLACEMENT_CHARACTER, 6)),
+        };
+    }
+    Some((char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER), 6))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_know_their_keys_and_escapes_their_way_back() {
+        let text = br#"{"a": "x\ny\u0041\ud83d\ude00z", "b": [1, -2.5e3, "p"]}"#;
+        let tokens = tokens(text).expect("JSON");
+        assert_eq!(tokens.len(), 6);
+        assert_eq!(tokens[1].key, Some(0));
+        assert_eq!(tokens[5].key, None);
+        let raw = &text[tokens[1].start..tokens[1].end];
+        assert_eq!(decode(raw), "x\nyA😀z".as_bytes());
+        assert_eq!(offsets(raw, &[0, 1, 2, 3, 4, 8, 9]), [0, 1, 3, 4, 10, 22, 23]);
+    }
+
+    #[test]
+    fn what_is_no_json_is_told() {
+        for text in ["{", "[1,}", "\"abc", "plain text", "", "{]", "[\"\\", &"[".repeat(600)] {
+            assert!(tokens(text.as_bytes()).is_none(), "{text}");
+        }
+        assert!(tokens(b"{\"a\": 1}\n{\"a\": 2}\n").is_some(), "one value a line");
+    }
+}
