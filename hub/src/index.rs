@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use certus_protocol::ids::{DocumentId, SourceId, Tenant, Version};
 
 pub mod tantivy;
+pub mod words;
 
 /// The seam to the search engine.
 #[async_trait]

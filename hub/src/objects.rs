@@ -82,6 +82,22 @@ pub enum Condition {
     Match(Tag),
 }
 
+impl Condition {
+    /// Whether it holds over what is there.
+    pub(crate) fn holds(&self, there: Option<&Tag>) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Absent => there.is_none(),
+            Self::Match(tag) => there == Some(tag),
+        }
+    }
+}
+
+/// The tag of an object with these bytes: their hash, so that it needs no keeping.
+pub(crate) fn tag_of(bytes: &[u8]) -> Tag {
+    Tag(blake3::hash(bytes).to_hex().to_string())
+}
+
 /// What a put did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]

@@ -1,0 +1,41 @@
+//! What the hub holds in memory and takes from outside at the most.
+
+/// Connections at once at the most.
+pub const CONNECTIONS_MAX: usize = 4_096;
+/// Frames of one session that are being stored at once.
+pub const STORES_IN_FLIGHT: usize = 16;
+/// Frames read from a session's streams that wait for it.
+pub const SESSION_QUEUE_FRAMES: usize = 4;
+/// Lanes that wait to be worked on, as references.
+pub const QUEUE_LANES: usize = 65_536;
+/// Frames that one index commit takes in.
+pub const BATCH_FRAMES: usize = 64;
+/// Their bytes, as stored.
+pub const BATCH_BYTES: usize = 8 << 20;
+/// How often a frame is tried before it is set aside.
+pub const ATTEMPTS_MAX: u32 = 3;
+/// A chunk's text, in bytes, after which it ends with its line.
+pub const CHUNK_BYTES: usize = 1_600;
+/// A line longer than this is cut into several chunks.
+pub const CHUNK_BYTES_MAX: usize = 4_000;
+/// Chunks of one document at the most; what follows can be read, not searched.
+pub const CHUNKS_MAX: usize = 20_000;
+/// tantivy's memory for one tenant's writer, in bytes (its own lower limit is 15 MB).
+pub const INDEX_WRITER_BYTES: usize = 15_000_000;
+/// Tenants whose index is open at once.
+pub const INDEX_TENANTS_OPEN: usize = 64;
+/// A request's body at the most, in bytes.
+pub const REQUEST_BYTES_MAX: usize = 1 << 20;
+/// Hits of one answer at the most.
+pub const HITS_MAX: usize = 1_000;
+/// A query's text at the most, in bytes.
+pub const QUERY_BYTES_MAX: usize = 4 << 10;
+/// Words of a query that are looked up.
+pub const QUERY_WORDS_MAX: usize = 64;
+/// Results of one SARIF document that become findings.
+pub const FINDINGS_MAX: usize = 500_000;
+/// A document's text that is kept for reading, in bytes.
+pub const TEXT_BYTES_MAX: usize = 256 << 20;
+
+const _: () = assert!(BATCH_BYTES >= 2 * certus_protocol::limits::FRAME_ENCODED_BYTES_MAX);
+const _: () = assert!(CHUNK_BYTES < CHUNK_BYTES_MAX);

@@ -1,0 +1,309 @@
+//! One agent's session: reads its streams, asks the pure machine, stores, acknowledges.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use certus_protocol::frame::{self, HEADER_BYTES, Header};
+use certus_protocol::ids::{ContentHash, Lane, Seq, SourceId};
+use certus_protocol::limits as wire;
+use certus_protocol::message::{self, Decoded, GoodbyeReason, Message};
+use certus_protocol::session::HubSession;
+use certus_protocol::session::hub::{Action, Peer, Stored};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::Receive;
+use crate::limits;
+use crate::raw::LaneId;
+
+/// Acks are told together; each waits so long at the most.
+const ACK_DELAY: Duration = Duration::from_millis(4);
+const TICK: Duration = Duration::from_secs(1);
+/// After so many frames the cursor is moved.
+const CURSOR_EVERY: u64 = 256;
+
+struct Frame {
+    header: Header,
+    hash: ContentHash,
+    bytes: Bytes,
+}
+
+enum Heard {
+    Message(Message),
+    Frame(Frame),
+    /// What came is not of the protocol.
+    Wrong(String),
+    /// The agent closed the connection.
+    Gone,
+}
+
+struct Session<'a> {
+    receive: &'a Receive,
+    peer: Peer,
+    machine: HubSession,
+    control: quinn::SendStream,
+    stores: JoinSet<(Header, ContentHash, Stored)>,
+    held: HashSet<SourceId>,
+    remembered: Vec<(Lane, Seq)>,
+    ack_due: Option<Instant>,
+    ended: Option<GoodbyeReason>,
+}
+
+/// Serves a session to its end.
+pub(super) async fn run(
+    receive: &Receive,
+    connection: &quinn::Connection,
+    peer: Peer,
+    stop: CancellationToken,
+) -> Result<(), String> {
+    let (control, control_in) = connection.accept_bi().await.map_err(|error| error.to_string())?;
+    let (heard_in, mut heard) = mpsc::channel(limits::SESSION_QUEUE_FRAMES);
+    let mut readers = JoinSet::new();
+    readers.spawn(read_messages(control_in, heard_in.clone()));
+    readers.spawn(read_lanes(connection.clone(), heard_in));
+    let began = Instant::now();
+    let mut session = Session {
+        receive,
+        machine: HubSession::new(peer.clone(), 0),
+        peer,
+        control,
+        stores: JoinSet::new(),
+        held: HashSet::new(),
+        remembered: Vec::new(),
+        ack_due: None,
+        ended: None,
+    };
+    receive.metrics.session_opened();
+    let outcome = session.converse(&mut heard, &stop, began).await;
+    receive.metrics.session_closed();
+    readers.shutdown().await;
+    while session.stores.join_next().await.is_some() {}
+    session.remember(0).await;
+    if let Some(reason) = session.ended {
+        tracing::info!(agent.id = %session.peer.agent, ?reason, "a session ended");
+    }
+    drop(session.control.finish());
+    // What was said last must have left before the connection is closed.
+    drop(tokio::time::timeout(Duration::from_millis(500), session.control.stopped()).await);
+    connection.close(quinn::VarInt::from_u32(0), b"");
+    outcome
+}
+
+impl Session<'_> {
+    async fn converse(
+        &mut self,
+        heard: &mut mpsc::Receiver<Heard>,
+        stop: &CancellationToken,
+        began: Instant,
+    ) -> Result<(), String> {
+        let mut ticks = tokio::time::interval(TICK);
+        while self.ended.is_none() {
+            let room = self.stores.len() < limits::STORES_IN_FLIGHT;
+            let ack_due = self.ack_due;
+            tokio::select! {
+                () = stop.cancelled() => {
+                    self.flush_acks().await?;
+                    let actions = self.machine.stop();
+                    self.act(actions, None).await?;
+                }
+                Some(stored) = self.stores.join_next(), if !self.stores.is_empty() => {
+                    let (header, hash, outcome) = stored.map_err(|error| error.to_string())?;
+                    self.stored(&header, hash, outcome).await?;
+                }
+                () = sleep_until(ack_due), if ack_due.is_some() => self.flush_acks().await?,
+                next = heard.recv(), if room => self.heard(next.unwrap_or(Heard::Gone)).await?,
+                _ = ticks.tick() => {
+                    let actions = self.machine.tick(began.elapsed().as_millis() as u64);
+                    self.act(actions, None).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn heard(&mut self, heard: Heard) -> Result<(), String> {
+        match heard {
+            Heard::Message(message) => {
+                let actions = self.machine.message(message);
+                self.act(actions, None).await
+            }
+            Heard::Frame(frame) => {
+                let actions = self.machine.frame(&frame.header, frame.hash);
+                self.act(actions, Some(frame)).await
+            }
+            Heard::Wrong(what) => {
+                self.receive.metrics.frame_refused();
+                let actions = self.machine.damaged(&what);
+                self.act(actions, None).await
+            }
+            Heard::Gone => {
+                self.ended = Some(GoodbyeReason::Shutdown);
+                Ok(())
+            }
+        }
+    }
+
+    async fn act(&mut self, actions: Vec<Action>, mut frame: Option<Frame>) -> Result<(), String> {
+        let mut actions = std::collections::VecDeque::from(actions);
+        while let Some(action) = actions.pop_front() {
+            match action {
+                Action::Send(message) => {
+                    if matches!(message, Message::Nack(_)) {
+                        self.receive.metrics.frame_refused();
+                    }
+                    self.control.write_all(&message.encode()).await.map_err(|error| error.to_string())?;
+                }
+                Action::Load(epoch) => match self.receive.known(&self.peer, epoch).await {
+                    Ok(Some(known)) => actions.extend(self.machine.known(known)),
+                    Ok(None) => {
+                        tracing::warn!(agent.id = %self.peer.agent, "an agent with a valid certificate is not registered");
+                        actions.extend(self.machine.damaged("this agent is not registered here; enrol again"));
+                    }
+                    Err(error) => return Err(error.to_string()),
+                },
+                Action::Store => {
+                    if let Some(frame) = frame.take() {
+                        self.store(frame).await?;
+                    }
+                }
+                Action::Drop => frame = None,
+                Action::End(reason) => self.ended = Some(reason),
+            }
+        }
+        Ok(())
+    }
+
+    async fn store(&mut self, frame: Frame) -> Result<(), String> {
+        self.receive.hold(&frame.header, &mut self.held).await.map_err(|error| error.to_string())?;
+        let receive = self.receive.clone();
+        self.stores.spawn(async move {
+            let Frame { header, hash, bytes } = frame;
+            let outcome = receive.store(&header, hash, bytes).await;
+            (header, hash, outcome)
+        });
+        Ok(())
+    }
+
+    async fn stored(&mut self, header: &Header, hash: ContentHash, outcome: Stored) -> Result<(), String> {
+        let actions = self.machine.stored(header, hash, outcome);
+        self.act(actions, None).await?;
+        if outcome == Stored::Durable {
+            self.receive.queue.publish(LaneId::of(header)).await;
+            self.ack_due.get_or_insert_with(|| Instant::now() + ACK_DELAY);
+        }
+        Ok(())
+    }
+
+    async fn flush_acks(&mut self) -> Result<(), String> {
+        self.ack_due = None;
+        let actions = self.machine.acks();
+        self.act(actions, None).await?;
+        self.remember(CURSOR_EVERY).await;
+        Ok(())
+    }
+
+    /// Moves cursors that are more than `lag` frames behind. A failure costs a longer listing later, nothing else.
+    async fn remember(&mut self, lag: u64) {
+        for lane in Lane::ALL {
+            let Some((through, hash)) = self.machine.through(lane) else { continue };
+            let last = self.remembered.iter().position(|(name, _)| *name == lane);
+            let behind = through.0 - last.map_or(0, |at| self.remembered[at].1.0);
+            if behind <= lag || through == Seq::ZERO {
+                continue;
+            }
+            let id = LaneId {
+                tenant: self.peer.tenant.clone(),
+                agent: self.peer.agent,
+                epoch: self.machine.epoch(),
+                lane,
+            };
+            if let Err(error) = self.receive.remember(&id, through, hash).await {
+                tracing::warn!(%error, "a cursor could not be moved");
+            }
+            match last {
+                Some(at) => self.remembered[at].1 = through,
+                None => self.remembered.push((lane, through)),
+            }
+        }
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn read_messages(mut stream: quinn::RecvStream, out: mpsc::Sender<Heard>) {
+    let mut buffer = BytesMut::new();
+    loop {
+        let heard = match message::decode(&buffer) {
+            Ok(Decoded::Message(message, used)) => {
+                buffer.advance(used);
+                Heard::Message(message)
+            }
+            Ok(Decoded::Ignored(used)) => {
+                buffer.advance(used);
+                continue;
+            }
+            Ok(Decoded::Need(_)) => match stream.read_chunk(wire::MESSAGE_BYTES_MAX, true).await {
+                Ok(Some(chunk)) => {
+                    buffer.extend_from_slice(&chunk.bytes);
+                    continue;
+                }
+                Ok(None) | Err(_) => Heard::Gone,
+            },
+            Err(error) => Heard::Wrong(error.to_string()),
+        };
+        let last = matches!(heard, Heard::Gone | Heard::Wrong(_));
+        if out.send(heard).await.is_err() || last {
+            return;
+        }
+    }
+}
+
+async fn read_lanes(connection: quinn::Connection, out: mpsc::Sender<Heard>) {
+    let mut lanes = JoinSet::new();
+    while let Ok(stream) = connection.accept_uni().await {
+        lanes.spawn(read_frames(stream, out.clone()));
+        if lanes.len() > wire::SESSION_LANES_MAX {
+            drop(out.send(Heard::Wrong("too many streams".to_owned())).await);
+            return;
+        }
+    }
+}
+
+async fn read_frames(mut stream: quinn::RecvStream, out: mpsc::Sender<Heard>) {
+    loop {
+        let heard = match read_frame(&mut stream).await {
+            Ok(Some(frame)) => Heard::Frame(frame),
+            Ok(None) => return,
+            Err(what) => Heard::Wrong(what),
+        };
+        let last = matches!(heard, Heard::Wrong(_));
+        if out.send(heard).await.is_err() || last {
+            return;
+        }
+    }
+}
+
+/// The next frame; `None` where the stream ends or the connection is lost between or in frames.
+async fn read_frame(stream: &mut quinn::RecvStream) -> Result<Option<Frame>, String> {
+    let mut head = [0; HEADER_BYTES];
+    if stream.read_exact(&mut head).await.is_err() {
+        return Ok(None);
+    }
+    // The lengths are checked here, before anything is allocated.
+    let header = Header::parse(&head).map_err(|error| error.to_string())?;
+    let mut bytes = BytesMut::zeroed(header.frame_bytes());
+    bytes[..HEADER_BYTES].copy_from_slice(&head);
+    if stream.read_exact(&mut bytes[HEADER_BYTES..]).await.is_err() {
+        return Ok(None);
+    }
+    frame::split(&bytes).map_err(|error| error.to_string())?;
+    Ok(Some(Frame { header, hash: frame::hash(&head), bytes: bytes.freeze() }))
+}
