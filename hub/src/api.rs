@@ -13,14 +13,12 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::clock::Clock;
 use crate::events::Metrics;
 use crate::index::Index;
 use crate::keys::Keys;
 use crate::limits;
 use crate::objects::Objects;
 use crate::quarantine::Quarantine;
-use crate::queue::Queue;
 
 mod agents;
 mod auth;
@@ -48,12 +46,8 @@ pub struct ApiState {
     pub quarantine: Quarantine,
     /// Who may ask.
     pub keys: Keys,
-    /// Where work is announced.
-    pub queue: Arc<dyn Queue>,
     /// What brings released envelopes through again.
     pub pipeline: Arc<crate::pipeline::Pipeline>,
-    /// For reports.
-    pub clock: Arc<dyn Clock>,
     /// Counts.
     pub metrics: Arc<Metrics>,
     /// Signs cursors.
@@ -105,7 +99,9 @@ pub fn router(state: ApiState) -> Router {
             "/openapi.json",
             get(move || async move { ([("content-type", "application/json")], described.as_ref().clone()) }),
         )
-        .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is no such route; see /openapi.json") })
+        .fallback(|| async {
+            Problem::new(StatusCode::NOT_FOUND, "there is no such route; see /openapi.json")
+        })
         .method_not_allowed_fallback(|| async {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this route has other methods; see /openapi.json")
         })

@@ -133,7 +133,12 @@ impl Authority {
     ///
     /// # Errors
     /// See [`AuthorityError`].
-    pub async fn new_token(&self, tenant: &Tenant, hub: &str, ttl_ms: i64) -> Result<JoinToken, AuthorityError> {
+    pub async fn new_token(
+        &self,
+        tenant: &Tenant,
+        hub: &str,
+        ttl_ms: i64,
+    ) -> Result<JoinToken, AuthorityError> {
         let token = JoinToken { hub: hub.to_owned(), pin: ContentHash::of(&self.ca), secret: random() };
         let state = TokenState {
             tenant: tenant.to_string(),
@@ -166,7 +171,11 @@ impl Authority {
         })
         .await?;
         let Some(tenant) = valid.and_then(|tenant| tenant.parse::<Tenant>().ok()) else {
-            return refused(if expired { "the token has expired" } else { "the token is unknown or was used already" });
+            return refused(if expired {
+                "the token has expired"
+            } else {
+                "the token is unknown or was used already"
+            });
         };
         let label: String = request.label.chars().filter(|c| !c.is_control()).take(128).collect();
         let known = AgentState {
@@ -177,8 +186,10 @@ impl Authority {
             epoch: 0,
             seen_ms: None,
         };
-        state::update(&self.objects, &agent_key(&tenant, agent).map_err(StateError::from)?, |_| Some(known.clone()))
-            .await?;
+        state::update(&self.objects, &agent_key(&tenant, agent).map_err(StateError::from)?, |_| {
+            Some(known.clone())
+        })
+        .await?;
         let certificate = self.agent_certificate(&tenant, agent, &csr)?;
         Ok(EnrollAnswer::Enrolled {
             agent,
@@ -235,7 +246,8 @@ impl Authority {
         let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
         let names = &parsed.subject_alternative_name().ok()??.value.general_names;
         let [x509_parser::extensions::GeneralName::URI(uri)] = names.as_slice() else { return None };
-        let path = uri.strip_prefix("spiffe://")?.strip_prefix(&self.trust_domain)?.strip_prefix("/tenant/")?;
+        let path =
+            uri.strip_prefix("spiffe://")?.strip_prefix(&self.trust_domain)?.strip_prefix("/tenant/")?;
         let (tenant, agent) = path.split_once("/agent/")?;
         Some(Peer { tenant: tenant.parse().ok()?, agent: agent.parse().ok()? })
     }
@@ -269,7 +281,8 @@ pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), AuthorityError> {
         let parent = path.parent().unwrap_or(Path::new("."));
         fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
         let draft = path.with_extension("new");
-        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        let mut file =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&draft, path)?;

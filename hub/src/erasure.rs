@@ -82,10 +82,11 @@ async fn holders(
     let raw = raw::open(&object.bytes).map_err(|_| unreadable())?;
     let mut holders = vec![(frame.clone(), vec![index])];
     let Content::Data { envelopes, .. } = &raw.content else { return Ok(holders) };
-    let attempt = envelopes.iter().find(|(at, _)| *at == index).and_then(|(_, envelope)| match envelope.body {
-        BodyV1::LastPart { attempt, .. } => Some(attempt),
-        _ => None,
-    });
+    let attempt =
+        envelopes.iter().find(|(at, _)| *at == index).and_then(|(_, envelope)| match envelope.body {
+            BodyV1::LastPart { attempt, .. } => Some(attempt),
+            _ => None,
+        });
     let lane = LaneId::of(&raw.header);
     let mut seq = attempt.unwrap_or(raw.header.seq.next());
     while seq <= raw.header.seq {
@@ -93,7 +94,8 @@ async fn holders(
         let Some(object) = objects.get(&key).await? else { break };
         let part = raw::open(&object.bytes).map_err(|_| unreadable())?;
         if let Content::Data { envelopes, .. } = &part.content {
-            let of_try = |body: &BodyV1| matches!(body, BodyV1::Part { attempt: of, .. } if Some(*of) == attempt);
+            let of_try =
+                |body: &BodyV1| matches!(body, BodyV1::Part { attempt: of, .. } if Some(*of) == attempt);
             let parts: Vec<usize> = envelopes
                 .iter()
                 .filter(|(_, envelope)| envelope.document == document && of_try(&envelope.body))
@@ -108,7 +110,11 @@ async fn holders(
     Ok(holders)
 }
 
-async fn erase_from(objects: &Arc<dyn Objects>, frame: &Key, envelopes: &[usize]) -> Result<(), ErasureError> {
+async fn erase_from(
+    objects: &Arc<dyn Objects>,
+    frame: &Key,
+    envelopes: &[usize],
+) -> Result<(), ErasureError> {
     state::update::<Vec<usize>>(objects, &intent_key(frame)?, |there| {
         let mut all = there.unwrap_or_default();
         all.extend_from_slice(envelopes);

@@ -41,13 +41,29 @@ impl Metrics {
         };
         registry.register("frames_stored", "Frames made durable in raw/", metrics.frames.clone());
         registry.register_with_unit("frames_stored", "Their bytes", Unit::Bytes, metrics.bytes.clone());
-        registry.register("frames_refused", "Frames not taken, or bytes that were none", metrics.refused_frames.clone());
-        registry.register("connections_refused", "Connections without a valid identity", metrics.refused_connections.clone());
+        registry.register(
+            "frames_refused",
+            "Frames not taken, or bytes that were none",
+            metrics.refused_frames.clone(),
+        );
+        registry.register(
+            "connections_refused",
+            "Connections without a valid identity",
+            metrics.refused_connections.clone(),
+        );
         registry.register("sessions", "Agents connected now", metrics.sessions.clone());
         registry.register("frames_processed", "Frames through the pipeline", metrics.processed.clone());
         registry.register("documents", "Document versions made searchable", metrics.documents.clone());
-        registry.register("quarantined", "Document versions held back by the second scan", metrics.quarantined.clone());
-        registry.register("frames_failed", "Frames set aside after they failed again and again", metrics.failed.clone());
+        registry.register(
+            "quarantined",
+            "Document versions held back by the second scan",
+            metrics.quarantined.clone(),
+        );
+        registry.register(
+            "frames_failed",
+            "Frames set aside after they failed again and again",
+            metrics.failed.clone(),
+        );
         Arc::new(Self { registry, ..metrics })
     }
 

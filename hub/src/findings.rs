@@ -128,7 +128,8 @@ pub async fn take(objects: &Arc<dyn Objects>, tenant: &Tenant, golden: &Golden) 
         Some(content) if content.kind == "sarif" => {
             let text = content.text.clone();
             let read = tokio::task::spawn_blocking(move || sarif::read(&text)).await;
-            let (results, diagnostics) = read.unwrap_or_else(|_| (Vec::new(), vec!["reading it failed".to_owned()]));
+            let (results, diagnostics) =
+                read.unwrap_or_else(|_| (Vec::new(), vec!["reading it failed".to_owned()]));
             Arrival {
                 source: content.source,
                 source_name: content.source_name.clone(),
@@ -202,7 +203,8 @@ async fn arrivals(
     for name in objects.list(&format!("state/findings/{tenant}/{report}/"), None, 10_000).await? {
         let Some(object) = objects.get(&name).await? else { continue };
         let damaged = || FindingsError::Damaged(name.clone());
-        let size = zstd::zstd_safe::get_frame_content_size(&object.bytes).ok().flatten().unwrap_or(0) as usize;
+        let size =
+            zstd::zstd_safe::get_frame_content_size(&object.bytes).ok().flatten().unwrap_or(0) as usize;
         let size = size.min(4 * crate::limits::TEXT_BYTES_MAX);
         let json = zstd::bulk::decompress(&object.bytes, size).map_err(|_| damaged())?;
         found.push(serde_json::from_slice(&json).map_err(|_| damaged())?);
@@ -249,7 +251,8 @@ fn fold(report: DocumentId, arrivals: &[Arrival]) -> Vec<Finding> {
             finding.state = "fixed";
         }
     }
-    let mut findings: Vec<Finding> = order.iter().filter_map(|fingerprint| known.remove(fingerprint)).collect();
+    let mut findings: Vec<Finding> =
+        order.iter().filter_map(|fingerprint| known.remove(fingerprint)).collect();
     findings.sort_by_key(|finding| finding.state == "fixed");
     findings
 }

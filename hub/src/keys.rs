@@ -50,7 +50,10 @@ pub struct UnknownScope(String);
 impl std::str::FromStr for Scope {
     type Err = UnknownScope;
     fn from_str(text: &str) -> Result<Self, UnknownScope> {
-        Self::ALL.into_iter().find(|scope| scope.as_str() == text).ok_or_else(|| UnknownScope(text.to_owned()))
+        Self::ALL
+            .into_iter()
+            .find(|scope| scope.as_str() == text)
+            .ok_or_else(|| UnknownScope(text.to_owned()))
     }
 }
 
@@ -88,7 +91,11 @@ impl Keys {
     ///
     /// # Errors
     /// The store's.
-    pub async fn make(&self, tenant: &Tenant, scopes: BTreeSet<Scope>) -> Result<(KeyState, String), StateError> {
+    pub async fn make(
+        &self,
+        tenant: &Tenant,
+        scopes: BTreeSet<Scope>,
+    ) -> Result<(KeyState, String), StateError> {
         let id: String = ContentHash(authority::random()).to_string().chars().take(16).collect();
         let secret = ContentHash(authority::random());
         let kept = KeyState {
@@ -135,14 +142,17 @@ impl Keys {
     /// The store's.
     pub async fn check(&self, text: &str) -> Result<Option<KeyState>, StateError> {
         let parts = text.strip_prefix("certus_").and_then(|rest| rest.split_once('_'));
-        let Some((id, secret)) = parts.and_then(|(id, secret)| Some((id, secret.parse::<ContentHash>().ok()?))) else {
+        let Some((id, secret)) =
+            parts.and_then(|(id, secret)| Some((id, secret.parse::<ContentHash>().ok()?)))
+        else {
             return Ok(None);
         };
         let Ok(name) = key(id) else { return Ok(None) };
         let there: Option<KeyState> = state::read(&self.objects, &name).await?;
         // blake3 compares in constant time.
         let given = blake3::hash(&secret.0);
-        Ok(there.filter(|there| there.revoked_ms.is_none() && given == blake3::Hash::from_bytes(there.hash.0)))
+        Ok(there
+            .filter(|there| there.revoked_ms.is_none() && given == blake3::Hash::from_bytes(there.hash.0)))
     }
 }
 

@@ -127,7 +127,9 @@ impl Pipeline {
                 Ok(true) => self.queue.publish(lane).await,
                 Ok(false) => {}
                 // The sweep brings the lane back.
-                Err(error) => tracing::warn!(tenant = %lane.tenant, agent.id = %lane.agent, %error, "a lane could not be processed"),
+                Err(error) => {
+                    tracing::warn!(tenant = %lane.tenant, agent.id = %lane.agent, %error, "a lane could not be processed")
+                }
             }
         }
     }
@@ -177,7 +179,12 @@ impl Pipeline {
             match self.frame(raw_key, &object.bytes, &mut brought).await {
                 Ok(end) => through = end,
                 Err(error) => {
-                    let Some(end) = self.failed(lane, raw_key, &object.bytes, &error, attempts).await? else { break };
+                    let Some(end) = self
+                        .failed(raw_key, &object.bytes, &error, attempts.entry(lane.clone()).or_default())
+                        .await?
+                    else {
+                        break;
+                    };
                     through = end;
                 }
             }
@@ -208,22 +215,26 @@ impl Pipeline {
             }
             let version = Version::new(generation, raw.header.seq, *index)
                 .map_err(|error| PipelineError::Frame(error.to_string()))?;
-            self.envelope(&raw, source_name, (*index, envelope), version, brought).await?;
+            self.envelope((&raw, source_name), (*index, envelope), version, brought).await?;
         }
         Ok(raw.header.through)
     }
 
     async fn envelope(
         &self,
-        raw: &Raw,
-        source_name: &str,
+        (raw, source_name): (&Raw, &str),
         (index, envelope): (usize, &Envelope),
         version: Version,
         brought: &mut Brought,
     ) -> Result<(), PipelineError> {
         let header = &raw.header;
-        let origin =
-            Origin { agent: header.agent, epoch: header.epoch.0, lane: header.lane as u8, seq: header.seq.0, index };
+        let origin = Origin {
+            agent: header.agent,
+            epoch: header.epoch.0,
+            lane: header.lane as u8,
+            seq: header.seq.0,
+            index,
+        };
         let (resource, content) = match &envelope.body {
             BodyV1::Part { .. } | BodyV1::Abort { .. } => return Ok(()),
             BodyV1::Tombstone { .. } => {
@@ -268,6 +279,43 @@ impl Pipeline {
         Ok(())
     }
 
+    /// Makes everything derived anew from `raw/`; answers how many frames were processed.
+    ///
+    /// # Errors
+    /// See [`PipelineError`]; it may be begun again.
+    pub async fn rebuild(&self, tenant: Option<&certus_protocol::ids::Tenant>) -> Result<u64, PipelineError> {
+        let prefix = tenant.map_or("state/cursors/".to_owned(), |tenant| format!("state/cursors/{tenant}/"));
+        let keys = self.objects.list(&prefix, None, usize::MAX).await?;
+        let lanes: Vec<LaneId> = keys
+            .iter()
+            .filter_map(|key| key.as_str().strip_prefix("state/cursors/").and_then(LaneId::parse))
+            .collect();
+        let mut tenants: Vec<&certus_protocol::ids::Tenant> = lanes.iter().map(|lane| &lane.tenant).collect();
+        tenants.dedup();
+        for tenant in tenants {
+            self.index.clear(tenant).await?;
+            for derived in ["golden", "state/findings"] {
+                for key in self.objects.list(&format!("{derived}/{tenant}/"), None, usize::MAX).await? {
+                    self.objects.delete(&key).await?;
+                }
+            }
+        }
+        let mut frames = 0;
+        let mut attempts = BTreeMap::new();
+        for lane in &lanes {
+            let key = cursor_key(lane)?;
+            state::update::<Cursor>(&self.objects, &key, |there| {
+                there.map(|there| Cursor { processed: 0, ..there })
+            })
+            .await?;
+            while self.advance(lane, &mut attempts).await? {}
+            let cursor = state::read::<Cursor>(&self.objects, &key).await?.unwrap_or_default();
+            frames += cursor.processed;
+            tracing::info!(lane = %lane.path(), frames = cursor.processed, "a lane was processed again");
+        }
+        Ok(frames)
+    }
+
     /// Processes the one envelope of an entry that a person let pass.
     ///
     /// # Errors
@@ -280,7 +328,7 @@ impl Pipeline {
         let Content::Data { source_name, envelopes } = &raw.content else { return Ok(()) };
         let mut brought = Brought::default();
         for (index, envelope) in envelopes.iter().filter(|(index, _)| *index == held.index) {
-            self.envelope(&raw, source_name, (*index, envelope), held.version, &mut brought).await?;
+            self.envelope((&raw, source_name), (*index, envelope), held.version, &mut brought).await?;
         }
         self.publish(&LaneId::of(&raw.header), brought).await?;
         Ok(())
@@ -294,17 +342,21 @@ impl Pipeline {
     ) -> Result<certus_protocol::ids::Generation, PipelineError> {
         let header = &raw.header;
         let holder = (header.agent, header.epoch.0);
-        let state = state::update::<SourceState>(&self.objects, &source_key(&header.tenant, &header.source)?, |there| {
-            let mut there = there.unwrap_or_default();
-            let before = there.clone();
-            if !there.holders.contains(&holder) {
-                there.holders.push(holder);
-            }
-            if !source_name.is_empty() {
-                source_name.clone_into(&mut there.name);
-            }
-            (there != before).then_some(there)
-        })
+        let state = state::update::<SourceState>(
+            &self.objects,
+            &source_key(&header.tenant, &header.source)?,
+            |there| {
+                let mut there = there.unwrap_or_default();
+                let before = there.clone();
+                if !there.holders.contains(&holder) {
+                    there.holders.push(holder);
+                }
+                if !source_name.is_empty() {
+                    source_name.clone_into(&mut there.name);
+                }
+                (there != before).then_some(there)
+            },
+        )
         .await?;
         let generation = state.and_then(|state| state.generation(header.agent, header.epoch));
         generation.ok_or_else(|| PipelineError::Frame("the source has no holder".to_owned()))
@@ -348,7 +400,9 @@ impl Pipeline {
                 let id = key.as_str().strip_prefix(&prefix).and_then(|id| id.parse().ok());
                 let Some(id) = id.filter(|id| !documents.contains(id)) else { continue };
                 let Some(there) = golden::get(&self.objects, &lane.tenant, &id).await? else { continue };
-                if there.version < version && there.content.as_ref().is_some_and(|content| content.source == source) {
+                if there.version < version
+                    && there.content.as_ref().is_some_and(|content| content.source == source)
+                {
                     gone.push(Golden { version, content: None, ..there });
                 }
             }
@@ -362,14 +416,12 @@ impl Pipeline {
     /// A frame failed: tries it again later, or, the last time, sets it aside and answers the number to go on after.
     async fn failed(
         &self,
-        lane: &LaneId,
         key: &Key,
         bytes: &[u8],
         error: &PipelineError,
-        attempts: &mut BTreeMap<LaneId, (Seq, u32)>,
+        entry: &mut (Seq, u32),
     ) -> Result<Option<Seq>, PipelineError> {
         let seq = raw::seq_of(key).unwrap_or_default();
-        let entry = attempts.entry(lane.clone()).or_insert((seq, 0));
         if entry.0 != seq {
             *entry = (seq, 0);
         }
@@ -381,7 +433,7 @@ impl Pipeline {
         }
         tracing::error!(frame = %key, %error, "a frame is set aside");
         self.metrics.failed();
-        let name = Key::new(format!("state/failed/{}/{seq}", lane.path()))?;
+        let name = Key::new(format!("state/failed/{key}"))?;
         let text = error.to_string();
         state::update::<String>(&self.objects, &name, |_| Some(text.clone())).await?;
         Ok(Some(raw::original(bytes).map_or(seq, |(header, _)| header.through)))

@@ -114,7 +114,12 @@ impl Quarantine {
     ///
     /// # Errors
     /// See [`QuarantineError`].
-    pub async fn list(&self, tenant: &Tenant, after: Option<&str>, limit: usize) -> Result<Vec<Held>, QuarantineError> {
+    pub async fn list(
+        &self,
+        tenant: &Tenant,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Held>, QuarantineError> {
         let after = after.map(|after| key(tenant.as_str(), after)).transpose()?;
         let mut entries = Vec::new();
         for name in self.objects.list(&format!("quarantine/{tenant}/"), after.as_ref(), limit).await? {
@@ -150,7 +155,12 @@ impl Quarantine {
     ///
     /// # Errors
     /// See [`QuarantineError`].
-    pub async fn released(&self, tenant: &Tenant, document: DocumentId, version: Version) -> Result<bool, QuarantineError> {
+    pub async fn released(
+        &self,
+        tenant: &Tenant,
+        document: DocumentId,
+        version: Version,
+    ) -> Result<bool, QuarantineError> {
         let name = Key::new(format!("state/released/{tenant}/{document}-{:016x}", version.as_u64()))?;
         Ok(self.objects.get(&name).await?.is_some())
     }

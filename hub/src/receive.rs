@@ -113,7 +113,8 @@ impl Receive {
     /// Through where a lane is stored without a hole: its cursor, then one listing after it.
     async fn resume(&self, lane: &LaneId) -> Result<(Seq, ContentHash), StateError> {
         let key = cursor_key(lane)?;
-        let there = state::update::<Cursor>(&self.objects, &key, |there| Some(there.unwrap_or_default())).await?;
+        let there =
+            state::update::<Cursor>(&self.objects, &key, |there| Some(there.unwrap_or_default())).await?;
         let cursor = there.unwrap_or_default();
         let (mut through, mut hash) = (Seq(cursor.received), cursor.hash);
         let prefix = format!("raw/{}/", lane.path());
@@ -154,7 +155,12 @@ impl Receive {
         })
     }
 
-    async fn try_store(&self, header: &Header, hash: ContentHash, bytes: Bytes) -> Result<Stored, StateError> {
+    async fn try_store(
+        &self,
+        header: &Header,
+        hash: ContentHash,
+        bytes: Bytes,
+    ) -> Result<Stored, StateError> {
         let key = LaneId::of(header).key(header.seq)?;
         let length = bytes.len() as u64;
         if let Put::Written(_) = self.objects.put(&key, bytes, Condition::Absent).await? {

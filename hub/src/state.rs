@@ -35,7 +35,10 @@ pub enum StateError {
 ///
 /// # Errors
 /// See [`StateError`].
-pub async fn read<T: DeserializeOwned>(objects: &Arc<dyn Objects>, key: &Key) -> Result<Option<T>, StateError> {
+pub async fn read<T: DeserializeOwned>(
+    objects: &Arc<dyn Objects>,
+    key: &Key,
+) -> Result<Option<T>, StateError> {
     let Some(object) = objects.get(key).await? else { return Ok(None) };
     parse(key, &object.bytes).map(Some)
 }
@@ -67,5 +70,6 @@ pub async fn update<T: Serialize + DeserializeOwned + Clone>(
 }
 
 fn parse<T: DeserializeOwned>(key: &Key, bytes: &[u8]) -> Result<T, StateError> {
-    serde_json::from_slice(bytes).map_err(|error| StateError::Damaged { key: key.clone(), cause: error.to_string() })
+    serde_json::from_slice(bytes)
+        .map_err(|error| StateError::Damaged { key: key.clone(), cause: error.to_string() })
 }

@@ -39,33 +39,50 @@ pub(super) struct Agent {
 
 /// Lists the tenant's sources.
 #[utoipa::path(get, path = "/v1/sources", security(("key" = [])), responses((status = 200, body = Vec<Source>), (status = 401, body = Problem)))]
-pub(super) async fn sources(caller: Caller<MaySearch>, State(state): State<ApiState>) -> Result<Json<Vec<Source>>, Problem> {
+pub(super) async fn sources(
+    caller: Caller<MaySearch>,
+    State(state): State<ApiState>,
+) -> Result<Json<Vec<Source>>, Problem> {
     let internal = |error: &dyn std::fmt::Display| Problem::internal(error);
     let query = Query { limit: 0, ..Query::default() };
     let answer = state.index.search(&caller.tenant, &query).await.map_err(|error| internal(&error))?;
-    let counts: std::collections::HashMap<String, u64> =
-        answer.facets.into_iter().filter(|facet| facet.field == "source").flat_map(|facet| facet.values).collect();
+    let counts: std::collections::HashMap<String, u64> = answer
+        .facets
+        .into_iter()
+        .filter(|facet| facet.field == "source")
+        .flat_map(|facet| facet.values)
+        .collect();
     let prefix = format!("state/sources/{}/", caller.tenant);
     let mut sources = Vec::new();
     for key in state.objects.list(&prefix, None, LISTED_MAX).await.map_err(|error| internal(&error))? {
-        let there: Option<SourceState> = state::read(&state.objects, &key).await.map_err(|error| internal(&error))?;
+        let there: Option<SourceState> =
+            state::read(&state.objects, &key).await.map_err(|error| internal(&error))?;
         let Some(there) = there else { continue };
         let id = key.as_str()[prefix.len()..].to_owned();
         let mut agents: Vec<String> = there.holders.iter().map(|(agent, _)| agent.to_string()).collect();
         agents.dedup();
-        sources.push(Source { documents: counts.get(&id).copied().unwrap_or(0), id, name: there.name, agents });
+        sources.push(Source {
+            documents: counts.get(&id).copied().unwrap_or(0),
+            id,
+            name: there.name,
+            agents,
+        });
     }
     Ok(Json(sources))
 }
 
 /// Lists the tenant's agents.
 #[utoipa::path(get, path = "/v1/agents", security(("key" = [])), responses((status = 200, body = Vec<Agent>), (status = 401, body = Problem)))]
-pub(super) async fn agents(caller: Caller<MayAdminister>, State(state): State<ApiState>) -> Result<Json<Vec<Agent>>, Problem> {
+pub(super) async fn agents(
+    caller: Caller<MayAdminister>,
+    State(state): State<ApiState>,
+) -> Result<Json<Vec<Agent>>, Problem> {
     let internal = |error: &dyn std::fmt::Display| Problem::internal(error);
     let prefix = format!("state/agents/{}/", caller.tenant);
     let mut agents = Vec::new();
     for key in state.objects.list(&prefix, None, LISTED_MAX).await.map_err(|error| internal(&error))? {
-        let there: Option<AgentState> = state::read(&state.objects, &key).await.map_err(|error| internal(&error))?;
+        let there: Option<AgentState> =
+            state::read(&state.objects, &key).await.map_err(|error| internal(&error))?;
         agents.extend(there.map(|agent| Agent {
             id: agent.agent.to_string(),
             label: agent.label,

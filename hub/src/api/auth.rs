@@ -40,10 +40,12 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Problem> {
-        let unknown = || Problem::new(StatusCode::UNAUTHORIZED, "an API key is needed: Authorization: Bearer certus_…");
+        let unknown =
+            || Problem::new(StatusCode::UNAUTHORIZED, "an API key is needed: Authorization: Bearer certus_…");
         let given = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let text = given.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(unknown)?;
-        let key = Keys::from_ref(state).check(text.trim()).await.map_err(|error| Problem::internal(&error))?;
+        let key =
+            Keys::from_ref(state).check(text.trim()).await.map_err(|error| Problem::internal(&error))?;
         let key = key.ok_or_else(unknown)?;
         if !key.scopes.contains(&S::SCOPE) {
             let detail = format!("this key does not have the scope {}", S::SCOPE.as_str());

@@ -68,7 +68,8 @@ pub(super) async fn document(
 ) -> Result<Json<Document>, Problem> {
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "there is no such document");
     let id: DocumentId = id.parse().map_err(|_| unknown())?;
-    let golden = golden::get(&state.objects, &caller.tenant, &id).await.map_err(|error| Problem::internal(&error))?;
+    let golden =
+        golden::get(&state.objects, &caller.tenant, &id).await.map_err(|error| Problem::internal(&error))?;
     let golden = golden.ok_or_else(unknown)?;
     let content = golden.content.ok_or_else(unknown)?;
     let lane = Lane::from_byte(golden.origin.lane).map_or("", Lane::as_str);
@@ -88,7 +89,12 @@ pub(super) async fn document(
         modified_ms: content.modified_ms,
         attributes: content.attributes.into_iter().map(attribute).collect(),
         redactions: content.redactions.into_iter().map(redaction).collect(),
-        origin: Provenance { agent: golden.origin.agent.to_string(), epoch: golden.origin.epoch, lane, seq: golden.origin.seq },
+        origin: Provenance {
+            agent: golden.origin.agent.to_string(),
+            epoch: golden.origin.epoch,
+            lane,
+            seq: golden.origin.seq,
+        },
         text: content.text,
     }))
 }

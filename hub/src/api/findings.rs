@@ -58,16 +58,25 @@ pub(super) async fn list(
     let Query(query) = query?;
     let limit = query.limit.unwrap_or(LIMIT_DEFAULT);
     if limit == 0 || limit > LIMIT_MAX {
-        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("limit must be 1 to {LIMIT_MAX}")));
+        return Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            format!("limit must be 1 to {LIMIT_MAX}"),
+        ));
     }
     let plain = FindingsQuery { cursor: None, limit: None, ..query.clone() };
     let question = serde_json::to_string(&plain).map_err(|error| Problem::internal(&error))?;
-    let after: Option<String> =
-        query.cursor.as_deref().map(|text| cursor::open(&state.cursor_key, &caller.tenant, &question, text)).transpose()?;
-    let all = findings::all(&state.objects, &caller.tenant).await.map_err(|error| Problem::internal(&error))?;
+    let after: Option<String> = query
+        .cursor
+        .as_deref()
+        .map(|text| cursor::open(&state.cursor_key, &caller.tenant, &question, text))
+        .transpose()?;
+    let all =
+        findings::all(&state.objects, &caller.tenant).await.map_err(|error| Problem::internal(&error))?;
     let matching: Vec<Finding> = all.into_iter().filter(|finding| query.matches(finding)).collect();
     let total = matching.len();
-    let from = after.map_or(0, |after| matching.iter().position(|finding| finding.id == after).map_or(total, |at| at + 1));
+    let from = after.map_or(0, |after| {
+        matching.iter().position(|finding| finding.id == after).map_or(total, |at| at + 1)
+    });
     let page: Vec<Finding> = matching.into_iter().skip(from).take(limit).collect();
     let more = from + page.len() < total;
     let cursor = page
@@ -86,15 +95,19 @@ pub(super) async fn one(
     State(state): State<ApiState>,
     Path(id): Path<String>,
 ) -> Result<Json<Finding>, Problem> {
-    let all = findings::all(&state.objects, &caller.tenant).await.map_err(|error| Problem::internal(&error))?;
+    let all =
+        findings::all(&state.objects, &caller.tenant).await.map_err(|error| Problem::internal(&error))?;
     let found = all.into_iter().find(|finding| finding.id == id);
     found.map(Json).ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "there is no such finding"))
 }
 
 impl FindingsQuery {
     fn matches(&self, finding: &Finding) -> bool {
-        let is = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
-        let under = |prefix: &String| finding.result.locations.iter().any(|place| place.path.starts_with(prefix.as_str()));
+        let is =
+            |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
+        let under = |prefix: &String| {
+            finding.result.locations.iter().any(|place| place.path.starts_with(prefix.as_str()))
+        };
         is(&self.state, finding.state)
             && is(&self.level, &finding.result.level)
             && is(&self.severity, &finding.result.severity)

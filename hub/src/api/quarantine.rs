@@ -45,8 +45,15 @@ pub(super) struct Decided {
 
 /// Lists what the second scan held back.
 #[utoipa::path(get, path = "/v1/quarantine", security(("key" = [])), responses((status = 200, body = Vec<Entry>), (status = 401, body = Problem)))]
-pub(super) async fn list(caller: Caller<MayDecide>, State(state): State<ApiState>) -> Result<Json<Vec<Entry>>, Problem> {
-    let held = state.quarantine.list(&caller.tenant, None, LISTED_MAX).await.map_err(|error| Problem::internal(&error))?;
+pub(super) async fn list(
+    caller: Caller<MayDecide>,
+    State(state): State<ApiState>,
+) -> Result<Json<Vec<Entry>>, Problem> {
+    let held = state
+        .quarantine
+        .list(&caller.tenant, None, LISTED_MAX)
+        .await
+        .map_err(|error| Problem::internal(&error))?;
     let entry = |held: Held| Entry {
         id: held.id(),
         document: held.document.to_string(),

@@ -116,7 +116,9 @@ pub(super) async fn search(
         Some(mode @ ("semantic" | "hybrid")) => {
             return Err(unprocessable(format!("mode {mode:?} is not there yet; use \"lexical\"")));
         }
-        Some(mode) => return Err(unprocessable(format!("mode {mode:?} is none of lexical, semantic, hybrid"))),
+        Some(mode) => {
+            return Err(unprocessable(format!("mode {mode:?} is none of lexical, semantic, hybrid")));
+        }
     }
     let limit = request.limit.unwrap_or(LIMIT_DEFAULT);
     if limit == 0 || limit > limits::HITS_MAX {
@@ -141,7 +143,10 @@ pub(super) async fn search(
         IndexError::Query(what) => unprocessable(format!("query: {what}")),
         other @ IndexError::Engine(_) => Problem::internal(&other),
     })?;
-    let next = answer.next.map(|next| cursor::seal(&state.cursor_key, &caller.tenant, &question, &next)).transpose()?;
+    let next = answer
+        .next
+        .map(|next| cursor::seal(&state.cursor_key, &caller.tenant, &question, &next))
+        .transpose()?;
     Ok(Json(SearchAnswer {
         total: answer.total,
         hits: answer.hits.into_iter().map(shown).collect(),
@@ -166,11 +171,17 @@ fn question(request: &SearchRequest) -> Result<String, Problem> {
 /// Ids of sources named by id or by name; a name that no source has is its own id's, which finds nothing.
 fn sources(caller: &Caller<MaySearch>, names: &[String]) -> Result<Vec<SourceId>, Problem> {
     let id = |name: &String| {
-        name.parse::<SourceId>().ok().or_else(|| name.parse().ok().map(|name| SourceId::derive(&caller.tenant, &name)))
+        name.parse::<SourceId>()
+            .ok()
+            .or_else(|| name.parse().ok().map(|name| SourceId::derive(&caller.tenant, &name)))
     };
     names
         .iter()
-        .map(|name| id(name).ok_or_else(|| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "a source's name must be 1 to 256 bytes")))
+        .map(|name| {
+            id(name).ok_or_else(|| {
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "a source's name must be 1 to 256 bytes")
+            })
+        })
         .collect()
 }
 

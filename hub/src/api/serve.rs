@@ -52,8 +52,16 @@ pub fn tls(authority: &Authority, names: &[String]) -> Result<TlsAcceptor, Liste
 pub async fn run(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router, stop: CancellationToken) {
     let graceful = GracefulShutdown::new();
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(HEADER_BYTES_MAX);
-    builder.http2().timer(TokioTimer::new()).max_header_list_size(HEADER_BYTES_MAX as u32).max_concurrent_streams(64);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HEADER_BYTES_MAX);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(HEADER_BYTES_MAX as u32)
+        .max_concurrent_streams(64);
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -84,7 +92,10 @@ pub async fn run(listener: TcpListener, tls: Option<TlsAcceptor>, router: Router
                     watcher.watch(connection).await
                 }
                 Some(tls) => {
-                    let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await else { return };
+                    let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await
+                    else {
+                        return;
+                    };
                     let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
                     watcher.watch(connection).await
                 }

@@ -21,7 +21,10 @@ pub(super) fn read(text: &str) -> (Vec<ToolResult>, Vec<String>) {
         let mut ordinals: BTreeMap<ContentHash, u32> = BTreeMap::new();
         for (at, result) in array(run, "results").iter().enumerate() {
             if results.len() == limits::FINDINGS_MAX {
-                diagnostics.push(format!("more than {} results; the rest can be searched as text", limits::FINDINGS_MAX));
+                diagnostics.push(format!(
+                    "more than {} results; the rest can be searched as text",
+                    limits::FINDINGS_MAX
+                ));
                 return (results, diagnostics);
             }
             if !result.is_object() {
@@ -62,7 +65,10 @@ impl<'a> Rules<'a> {
             tool: text(driver, "name"),
             tool_version: tool_version.into_iter().find(|version| !version.is_empty()).unwrap_or(""),
             driver: array(driver, "rules"),
-            extensions: array(&run["tool"], "extensions").iter().map(|extension| array(extension, "rules")).collect(),
+            extensions: array(&run["tool"], "extensions")
+                .iter()
+                .map(|extension| array(extension, "rules"))
+                .collect(),
             overrides,
         }
     }
@@ -70,7 +76,8 @@ impl<'a> Rules<'a> {
     /// The descriptor that a result names by component and index, by guid, or by id (`a/b` is a sub-rule of `a`).
     fn rule(&self, result: &'a Value) -> Option<&'a Value> {
         let named = &result["rule"];
-        let component = named["toolComponent"]["index"].as_u64().and_then(|at| self.extensions.get(at as usize));
+        let component =
+            named["toolComponent"]["index"].as_u64().and_then(|at| self.extensions.get(at as usize));
         let place = result["ruleIndex"].as_u64().or_else(|| named["index"].as_u64());
         if let Some(rule) = place.and_then(|at| component.unwrap_or(&self.driver).get(at as usize)) {
             return Some(rule);
@@ -129,7 +136,11 @@ impl<'a> Rules<'a> {
         if !kind.is_empty() && kind != "fail" {
             return "none".to_owned();
         }
-        let changed = self.overrides.iter().find(|(rule, level)| *rule == id && !level.is_empty()).map(|(_, level)| *level);
+        let changed = self
+            .overrides
+            .iter()
+            .find(|(rule, level)| *rule == id && !level.is_empty())
+            .map(|(_, level)| *level);
         let default = rule.map_or("", |rule| text(&rule["defaultConfiguration"], "level"));
         let levels = [text(result, "level"), changed.unwrap_or(""), default];
         levels.into_iter().find(|level| !level.is_empty()).unwrap_or("warning").to_owned()
@@ -145,7 +156,10 @@ fn rule_id(result: &Value) -> &str {
 fn message(run: &Value, result: &Value, rule: Option<&Value>) -> String {
     let message = &result["message"];
     let id = text(message, "id");
-    let strings = [rule.map(|rule| &rule["messageStrings"][id]), Some(&run["tool"]["driver"]["globalMessageStrings"][id])];
+    let strings = [
+        rule.map(|rule| &rule["messageStrings"][id]),
+        Some(&run["tool"]["driver"]["globalMessageStrings"][id]),
+    ];
     let named = strings.into_iter().flatten().map(|string| text(string, "text"));
     let pattern = std::iter::once(text(message, "text"))
         .chain(named)
@@ -256,7 +270,10 @@ mod tests {
         assert_eq!((results[0].rule.as_str(), results[0].level.as_str()), ("A", "error"));
         assert_eq!(results[0].message, "bad x in y");
         assert_eq!(results[0].locations.len(), 2);
-        assert_eq!((results[0].locations[0].path.as_str(), results[0].locations[0].start_line), ("src/indexed.py", Some(3)));
+        assert_eq!(
+            (results[0].locations[0].path.as_str(), results[0].locations[0].start_line),
+            ("src/indexed.py", Some(3))
+        );
         assert_eq!((results[1].level.as_str(), results[1].severity.as_str()), ("none", "critical"));
         assert_eq!(results[1].tags, ["external/cwe/cwe-79"]);
         assert_eq!(results[2].level, "warning");
@@ -267,7 +284,8 @@ mod tests {
         let log = |line: u64| {
             let result = serde_json::json!({"ruleId": "R", "message": {"text": format!("unused name in line {line}")},
                 "locations": [{"physicalLocation": {"artifactLocation": {"uri": "a.py"}, "region": {"startLine": line}}}]});
-            serde_json::json!({"runs": [{"tool": {"driver": {"name": "T"}}, "results": [result, result]}]}).to_string()
+            serde_json::json!({"runs": [{"tool": {"driver": {"name": "T"}}, "results": [result, result]}]})
+                .to_string()
         };
         let (before, after) = (read(&log(5)).0, read(&log(50)).0);
         assert_eq!(before[0].fingerprint, after[0].fingerprint);

@@ -85,7 +85,8 @@ impl Tantivy {
         }
         if open.len() >= limits::INDEX_TENANTS_OPEN {
             // Any one that nobody uses now; it is opened again when it is asked for.
-            let idle = open.iter().find(|(_, index)| Arc::strong_count(index) == 1).map(|(name, _)| name.clone());
+            let idle =
+                open.iter().find(|(_, index)| Arc::strong_count(index) == 1).map(|(name, _)| name.clone());
             if let Some(idle) = idle {
                 open.remove(&idle);
             }
@@ -130,7 +131,8 @@ impl TenantIndex {
         match Self::try_open(dir) {
             Ok(index) => Ok(index),
             Err(error) => {
-                let aside = (0..).map(|n| dir.with_extension(format!("corrupt-{n}"))).find(|path| !path.exists());
+                let aside =
+                    (0..).map(|n| dir.with_extension(format!("corrupt-{n}"))).find(|path| !path.exists());
                 let Some(aside) = aside else { return Err(error) };
                 tracing::error!(%error, aside = %aside.display(), "a search index can't be opened and is set aside; run `certus-hub rebuild`");
                 fs::rename(dir, aside).map_err(|error| IndexError::Engine(error.to_string()))?;
@@ -142,11 +144,13 @@ impl TenantIndex {
 
     fn try_open(dir: &Path) -> Result<Self, IndexError> {
         let (schema, fields) = schema();
-        let directory = tantivy::directory::MmapDirectory::open(dir).map_err(|error| IndexError::Engine(error.to_string()))?;
+        let directory = tantivy::directory::MmapDirectory::open(dir)
+            .map_err(|error| IndexError::Engine(error.to_string()))?;
         let engine_index = Engine::open_or_create(directory, schema).map_err(engine)?;
         engine_index.tokenizers().register(NAME, Words);
         let writer = engine_index.writer_with_num_threads(1, limits::INDEX_WRITER_BYTES).map_err(engine)?;
-        let reader = engine_index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into().map_err(engine)?;
+        let reader =
+            engine_index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into().map_err(engine)?;
         Ok(Self { engine: engine_index, reader, writer: Mutex::new(writer), fields })
     }
 
@@ -185,7 +189,8 @@ impl TenantIndex {
         let (high, low) = halves(record.document);
         for (number, chunk) in content.chunks.iter().enumerate() {
             let stored = Content { chunks: vec![chunk.clone()], ..content.clone_without_chunks() };
-            let stored = serde_json::to_string(&stored).map_err(|error| IndexError::Engine(error.to_string()))?;
+            let stored =
+                serde_json::to_string(&stored).map_err(|error| IndexError::Engine(error.to_string()))?;
             let mut entry = doc!(
                 f.role => CHUNK,
                 f.document => id.as_str(),
@@ -220,7 +225,8 @@ impl TenantIndex {
         let searcher = self.reader.searcher();
         let mut newest = None;
         for address in searcher.search(&query, &DocSetCollector).map_err(engine)? {
-            let column = searcher.segment_reader(address.segment_ord).fast_fields().u64("version").map_err(engine)?;
+            let column =
+                searcher.segment_reader(address.segment_ord).fast_fields().u64("version").map_err(engine)?;
             newest = newest.max(column.first(address.doc_id).and_then(Version::from_u64));
         }
         Ok(newest)
@@ -295,5 +301,6 @@ fn engine(error: tantivy::TantivyError) -> IndexError {
 fn stored(entry: &TantivyDocument, field: Field) -> Result<Content, IndexError> {
     use tantivy::schema::Value;
     let text = entry.get_first(field).and_then(|value| value.as_str()).unwrap_or_default();
-    serde_json::from_str(text).map_err(|error| IndexError::Engine(format!("a stored chunk can't be read: {error}")))
+    serde_json::from_str(text)
+        .map_err(|error| IndexError::Engine(format!("a stored chunk can't be read: {error}")))
 }

@@ -52,7 +52,12 @@ fn enter(text: &str, start: usize, end: usize, position: &mut usize, words: &mut
     let start = start + text[start..end].find(whole).unwrap_or(0);
     let at = *position;
     *position += 1;
-    let word = |from: usize, to: usize| Word { text: text[from..to].to_lowercase(), start: from, end: to, position: at };
+    let word = |from: usize, to: usize| Word {
+        text: text[from..to].to_lowercase(),
+        start: from,
+        end: to,
+        position: at,
+    };
     words.push(word(start, start + whole.len()));
     let parts = parts(whole);
     if parts.len() > 1 {
@@ -126,11 +131,21 @@ mod tests {
 
     #[test]
     fn identifiers_are_found_whole_and_by_their_parts_at_one_place() {
-        let found: Vec<(String, usize)> =
-            words("readFile snake_case_name, Grüße x1 __init__").into_iter().map(|word| (word.text, word.position)).collect();
+        let found: Vec<(String, usize)> = words("readFile snake_case_name, Grüße x1 __init__")
+            .into_iter()
+            .map(|word| (word.text, word.position))
+            .collect();
         let expected = [
-            ("readfile", 0), ("read", 0), ("file", 0), ("snake_case_name", 1), ("snake", 1), ("case", 1), ("name", 1),
-            ("grüße", 2), ("x1", 3), ("init", 4),
+            ("readfile", 0),
+            ("read", 0),
+            ("file", 0),
+            ("snake_case_name", 1),
+            ("snake", 1),
+            ("case", 1),
+            ("name", 1),
+            ("grüße", 2),
+            ("x1", 3),
+            ("init", 4),
         ];
         assert_eq!(found, expected.map(|(text, at)| (text.to_owned(), at)));
     }

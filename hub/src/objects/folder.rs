@@ -91,7 +91,8 @@ impl Objects for Folder {
         self.blocking(move |inner| {
             let mut found = Vec::new();
             let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
-            inner.walk(folder, &prefix, after.as_ref().map_or("", Key::as_str), limit, &mut found)?;
+            let wanted = Wanted { prefix: &prefix, after: after.as_ref().map_or("", Key::as_str), limit };
+            inner.walk(folder, &wanted, &mut found)?;
             found.into_iter().map(Key::new).collect()
         })
         .await
@@ -200,14 +201,8 @@ impl Inner {
     }
 
     /// Adds the keys under `folder` in byte order; subtrees that can hold none are not read.
-    fn walk(
-        &self,
-        folder: &str,
-        prefix: &str,
-        after: &str,
-        limit: usize,
-        found: &mut Vec<String>,
-    ) -> Result<(), ObjectsError> {
+    fn walk(&self, folder: &str, wanted: &Wanted<'_>, found: &mut Vec<String>) -> Result<(), ObjectsError> {
+        let Wanted { prefix, after, limit } = *wanted;
         let entries = match fs::read_dir(self.root.join(folder)) {
             Err(error) if missing(&error) => return Ok(()),
             other => other?,
@@ -230,9 +225,9 @@ impl Inner {
             }
             match name.strip_suffix('/') {
                 Some(inner) => {
-                    let wanted = name.starts_with(prefix) || prefix.starts_with(&name);
-                    if wanted && (name.as_str() > after || after.starts_with(&name)) {
-                        self.walk(inner, prefix, after, limit, found)?;
+                    let within = name.starts_with(prefix) || prefix.starts_with(&name);
+                    if within && (name.as_str() > after || after.starts_with(&name)) {
+                        self.walk(inner, wanted, found)?;
                     }
                 }
                 None if name.starts_with(prefix) && name.as_str() > after => found.push(name),
@@ -241,6 +236,13 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+/// Which keys a listing is for.
+struct Wanted<'a> {
+    prefix: &'a str,
+    after: &'a str,
+    limit: usize,
 }
 
 fn missing(error: &io::Error) -> bool {

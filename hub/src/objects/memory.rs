@@ -45,6 +45,11 @@ impl Objects for Memory {
             _ => Bound::Included(prefix),
         };
         let found = objects.range::<str, _>((from, Bound::Unbounded));
-        found.map(|(key, _)| key).take_while(|key| key.starts_with(prefix)).take(limit).map(Key::new).collect()
+        found
+            .map(|(key, _)| key)
+            .take_while(|key| key.starts_with(prefix))
+            .take(limit)
+            .map(Key::new)
+            .collect()
     }
 }

@@ -7,8 +7,7 @@ use crate::limits::{CHUNK_BYTES, CHUNK_BYTES_MAX, CHUNKS_MAX};
 pub fn chunks(text: &str) -> Vec<Chunk> {
     let mut chunks: Vec<Chunk> = Vec::new();
     let mut open = Chunk { ordinal: 0, line_start: 1, line_end: 1, text: String::new() };
-    let mut line = 1;
-    for piece in text.split_inclusive('\n') {
+    for (line, piece) in (1..).zip(text.split_inclusive('\n')) {
         for part in parts(piece) {
             if !open.text.is_empty() && open.text.len() + part.len() > CHUNK_BYTES {
                 let ordinal = open.ordinal + 1;
@@ -21,7 +20,6 @@ pub fn chunks(text: &str) -> Vec<Chunk> {
             open.text.push_str(part);
             open.line_end = line;
         }
-        line += 1;
     }
     if !open.text.is_empty() || chunks.is_empty() {
         chunks.push(open);

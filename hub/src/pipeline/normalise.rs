@@ -19,7 +19,9 @@ pub(super) async fn joined(
     header: &Header,
     envelope: &Envelope,
 ) -> Result<Option<Vec<u8>>, StateError> {
-    let BodyV1::LastPart { attempt, index: last, resource, content } = &envelope.body else { return Ok(None) };
+    let BodyV1::LastPart { attempt, index: last, resource, content } = &envelope.body else {
+        return Ok(None);
+    };
     let lane = LaneId::of(header);
     let mut parts: BTreeMap<u32, Vec<u8>> = BTreeMap::from([(*last, content.clone())]);
     let mut seq = *attempt;
@@ -42,8 +44,14 @@ pub(super) async fn joined(
 }
 
 /// What golden keeps of a resource.
-pub(super) fn content(source: SourceId, source_name: &str, resource: &ResourceV1, bytes: &[u8]) -> GoldenContent {
-    let counted = |r: &certus_protocol::envelope::RedactionCountV1| (r.rule.clone(), r.type_name.clone(), r.count);
+pub(super) fn content(
+    source: SourceId,
+    source_name: &str,
+    resource: &ResourceV1,
+    bytes: &[u8],
+) -> GoldenContent {
+    let counted =
+        |r: &certus_protocol::envelope::RedactionCountV1| (r.rule.clone(), r.type_name.clone(), r.count);
     GoldenContent {
         source,
         source_name: source_name.to_owned(),
@@ -64,5 +72,7 @@ pub(super) fn content(source: SourceId, source_name: &str, resource: &ResourceV1
 /// The text of sanitized bytes, whatever they are spelt in.
 pub(super) fn text(bytes: &[u8]) -> String {
     let decoded = Encoding::detect(bytes).decode(bytes);
-    decoded.unwrap_or_else(|| String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)).into_owned())
+    decoded.unwrap_or_else(|| {
+        String::from_utf8_lossy(bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)).into_owned()
+    })
 }

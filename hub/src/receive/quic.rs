@@ -123,7 +123,12 @@ pub async fn run(endpoint: Endpoint, receive: Receive, authority: Arc<Authority>
     endpoint.wait_idle().await;
 }
 
-async fn serve(incoming: quinn::Incoming, receive: Receive, authority: Arc<Authority>, stop: CancellationToken) {
+async fn serve(
+    incoming: quinn::Incoming,
+    receive: Receive,
+    authority: Arc<Authority>,
+    stop: CancellationToken,
+) {
     let remote = incoming.remote_address();
     let connection = match incoming.await {
         Ok(connection) => connection,
@@ -140,12 +145,16 @@ async fn serve(incoming: quinn::Incoming, receive: Receive, authority: Arc<Autho
         }
         return;
     }
-    let chain = connection.peer_identity().and_then(|chain| chain.downcast::<Vec<CertificateDer<'static>>>().ok());
+    let chain =
+        connection.peer_identity().and_then(|chain| chain.downcast::<Vec<CertificateDer<'static>>>().ok());
     let peer = chain.as_ref().and_then(|chain| chain.first()).and_then(|leaf| authority.peer_of(leaf));
     let Some(peer) = peer else {
         receive.metrics.connection_refused();
         tracing::info!(peer.address = %remote, "a connection without an agent's certificate was refused");
-        connection.close(VarInt::from_u32(code::NO_CERTIFICATE), b"a session needs an agent's certificate of this hub");
+        connection.close(
+            VarInt::from_u32(code::NO_CERTIFICATE),
+            b"a session needs an agent's certificate of this hub",
+        );
         return;
     };
     if let Err(error) = session::run(&receive, &connection, peer, stop).await {

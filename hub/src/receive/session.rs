@@ -160,7 +160,8 @@ impl Session<'_> {
                     Ok(Some(known)) => actions.extend(self.machine.known(known)),
                     Ok(None) => {
                         tracing::warn!(agent.id = %self.peer.agent, "an agent with a valid certificate is not registered");
-                        actions.extend(self.machine.damaged("this agent is not registered here; enrol again"));
+                        actions
+                            .extend(self.machine.damaged("this agent is not registered here; enrol again"));
                     }
                     Err(error) => return Err(error.to_string()),
                 },

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use certus_protocol::ids::{DocumentId, Version};
 use tantivy::collector::{Collector, SegmentCollector};
 use tantivy::columnar::{Column, StrColumn};
-use tantivy::query::{AllQuery, BooleanQuery, BoostQuery, Occur, PhraseQuery, Query as EngineQuery, RegexQuery, TermQuery};
+use tantivy::query::{
+    AllQuery, BooleanQuery, BoostQuery, Occur, PhraseQuery, Query as EngineQuery, RegexQuery, TermQuery,
+};
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocAddress, DocId, Score, SegmentOrdinal, SegmentReader, TantivyDocument, Term};
 
@@ -29,7 +31,8 @@ pub(super) fn search(index: &TenantIndex, query: &Query) -> Result<Answer, Index
     ordered.sort_unstable_by(|(a_id, a), (b_id, b)| b.score.total_cmp(&a.score).then(a_id.cmp(b_id)));
     if let Some(after) = query.after {
         let id = u128::from_be_bytes(after.document.0);
-        ordered.retain(|(other, best)| best.score < after.score || (best.score == after.score && *other > id));
+        ordered
+            .retain(|(other, best)| best.score < after.score || (best.score == after.score && *other > id));
     }
     let more = ordered.len() > query.limit;
     ordered.truncate(query.limit);
@@ -40,7 +43,8 @@ pub(super) fn search(index: &TenantIndex, query: &Query) -> Result<Answer, Index
         let text = content.chunks.first().map_or("", |chunk| chunk.text.as_str());
         let highlights = highlights(text, &asked);
         let document = DocumentId(id.to_be_bytes());
-        let version = Version::from_u64(best.version).ok_or_else(|| IndexError::Engine("version".to_owned()))?;
+        let version =
+            Version::from_u64(best.version).ok_or_else(|| IndexError::Engine("version".to_owned()))?;
         hits.push(Hit { document, version, score: best.score, content, highlights });
     }
     let next = hits.last().filter(|_| more).map(|hit| Position { score: hit.score, document: hit.document });
@@ -109,7 +113,8 @@ fn built(f: &Fields, query: &Query, asked: &Asked) -> Result<BooleanQuery, Index
     }
     if let Some(prefix) = query.path_prefix.as_deref().filter(|prefix| !prefix.is_empty()) {
         let pattern = format!("{}(.|\n)*", escaped(prefix));
-        let paths = RegexQuery::from_pattern(&pattern, f.path).map_err(|_| IndexError::Query("path prefix".to_owned()))?;
+        let paths = RegexQuery::from_pattern(&pattern, f.path)
+            .map_err(|_| IndexError::Query("path prefix".to_owned()))?;
         clauses.push((Occur::Must, unscored(Box::new(paths))));
     }
     Ok(BooleanQuery::new(clauses))
@@ -191,8 +196,11 @@ impl Matches {
                 let value = self.values[number].get(best.facets[number] as usize).map_or("", String::as_str);
                 *counts.entry(value).or_default() += 1;
             }
-            let mut values: Vec<(String, u64)> =
-                counts.into_iter().filter(|(value, _)| !value.is_empty()).map(|(v, n)| (v.to_owned(), n)).collect();
+            let mut values: Vec<(String, u64)> = counts
+                .into_iter()
+                .filter(|(value, _)| !value.is_empty())
+                .map(|(v, n)| (v.to_owned(), n))
+                .collect();
             values.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
             Facet { field, values }
         };

@@ -1,0 +1,196 @@
+//! The hub: receive → store → pipeline → index; answers read.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::{self, ApiState};
+use crate::authority::{self, Authority, AuthorityError};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, Tls};
+use crate::events::Metrics;
+use crate::index::tantivy::Tantivy;
+use crate::index::{Index, IndexError};
+use crate::keys::Keys;
+use crate::objects::Objects;
+use crate::objects::folder::Folder;
+use crate::pipeline::Pipeline;
+use crate::quarantine::Quarantine;
+use crate::queue::{Embedded, Queue};
+use crate::receive::{Receive, quic};
+
+/// Why the hub stopped or could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HubError {
+    /// A folder or file of its own.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// Its certificates.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    /// Its ports.
+    #[error(transparent)]
+    Listen(#[from] quic::ListenError),
+    /// Its search index.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The second scan's rules.
+    #[error(transparent)]
+    Rules(#[from] certus_sanitizer::RulesError),
+    /// A stage ended that should not.
+    #[error("the {0} stage failed")]
+    Stage(&'static str),
+}
+
+/// What every command works with.
+pub struct Parts {
+    /// The object store.
+    pub objects: Arc<dyn Objects>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The API keys.
+    pub keys: Keys,
+    /// The certificate authority.
+    pub authority: Arc<Authority>,
+}
+
+impl Parts {
+    /// Opens what lies under `config.data_dir`; makes it where it is missing.
+    ///
+    /// # Errors
+    /// See [`HubError`].
+    pub fn open(config: &Config) -> Result<Self, HubError> {
+        let objects: Arc<dyn Objects> = Arc::new(Folder::open(&config.data_dir.join("objects"))?);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let keys = Keys::new(objects.clone(), clock.clone());
+        let days = config.agent_certificate_days;
+        let authority =
+            Authority::open(&config.data_dir, &config.trust_domain, days, objects.clone(), clock.clone())?;
+        Ok(Self { objects, clock, keys, authority: Arc::new(authority) })
+    }
+
+    /// The pipeline over these parts.
+    ///
+    /// # Errors
+    /// See [`HubError`].
+    pub fn pipeline(&self, config: &Config, metrics: Arc<Metrics>) -> Result<Arc<Pipeline>, HubError> {
+        let index: Arc<dyn Index> = Arc::new(Tantivy::open(&config.data_dir.join("index"))?);
+        let queue: Arc<dyn Queue> = Arc::new(Embedded::default());
+        let key = authority::secret(&config.data_dir, "quarantine.key")?;
+        let quarantine = Quarantine::new(self.objects.clone(), &key);
+        let pipeline =
+            Pipeline::new(self.objects.clone(), index, queue, quarantine, self.clock.clone(), metrics)?;
+        Ok(Arc::new(pipeline))
+    }
+}
+
+/// Runs the hub until `stop`.
+///
+/// # Errors
+/// See [`HubError`].
+pub async fn run(config: &Config, stop: CancellationToken) -> Result<(), HubError> {
+    let parts = Parts::open(config)?;
+    let metrics = Metrics::new();
+    let pipeline = parts.pipeline(config, metrics.clone())?;
+    let endpoint = quic::bind(config.listen_quic, &parts.authority, &config.names)?;
+    let listener = api::serve::bind(config.listen_api).await?;
+    let tls = match config.api_tls {
+        Tls::On => Some(api::serve::tls(&parts.authority, &config.names)?),
+        Tls::Off => None,
+    };
+    let listening = Listening::write(config, endpoint.local_addr()?, listener.local_addr()?)?;
+    tracing::info!(quic = %endpoint.local_addr()?, api = %listener.local_addr()?, "the hub is up");
+
+    let receive = Receive {
+        objects: parts.objects.clone(),
+        queue: pipeline.queue.clone(),
+        clock: parts.clock.clone(),
+        metrics: metrics.clone(),
+    };
+    let router = api::router(ApiState {
+        objects: parts.objects.clone(),
+        index: pipeline.index.clone(),
+        quarantine: pipeline.quarantine.clone(),
+        keys: parts.keys.clone(),
+        pipeline: pipeline.clone(),
+        metrics,
+        cursor_key: Arc::new(authority::secret(&config.data_dir, "cursor.key")?),
+    });
+
+    // Agents and callers go first, then what was received is worked off as far as it is in hand.
+    let working = CancellationToken::new();
+    let mut stages = JoinSet::new();
+    let (receive_stop, api_stop, pipeline_stop) = (stop.clone(), stop.clone(), working.clone());
+    let authority = parts.authority.clone();
+    stages.spawn(async move {
+        quic::run(endpoint, receive, authority, receive_stop).await;
+        "receive"
+    });
+    stages.spawn(async move {
+        api::serve::run(listener, tls, router, api_stop).await;
+        "api"
+    });
+    stages.spawn(async move {
+        pipeline.run(pipeline_stop).await;
+        "pipeline"
+    });
+    let mut outcome = Ok(());
+    while let Some(ended) = stages.join_next().await {
+        if !stop.is_cancelled() {
+            outcome = Err(HubError::Stage(ended.unwrap_or("crashed")));
+            stop.cancel();
+        }
+        if stages.len() <= 1 {
+            working.cancel();
+        }
+    }
+    listening.remove();
+    outcome
+}
+
+/// The file that tells where the hub listens, for tools on the same machine.
+struct Listening(std::path::PathBuf);
+
+impl Listening {
+    fn write(
+        config: &Config,
+        quic: std::net::SocketAddr,
+        api: std::net::SocketAddr,
+    ) -> Result<Self, HubError> {
+        let path = config.data_dir.join("listen.json");
+        let scheme = if config.api_tls == Tls::On { "https" } else { "http" };
+        let text = serde_json::json!({
+            "quic": quic.to_string(),
+            "api": format!("{scheme}://{api}"),
+            "ca": authority::ca_path(&config.data_dir),
+            "pid": std::process::id(),
+        });
+        authority::write_secret(&path, format!("{text:#}\n").as_bytes())?;
+        Ok(Self(path))
+    }
+
+    fn remove(self) {
+        if let Err(error) = std::fs::remove_file(&self.0) {
+            tracing::debug!(%error, "listen.json could not be removed");
+        }
+    }
+}
+
+/// Where agents reach this hub, for join tokens.
+pub fn advertised(config: &Config) -> String {
+    if let Some(advertise) = &config.advertise {
+        return advertise.clone();
+    }
+    let port = listening_port(&config.data_dir).unwrap_or(config.listen_quic.port());
+    let name = config.names.first().map_or("localhost", String::as_str);
+    if name.contains(':') { format!("[{name}]:{port}") } else { format!("{name}:{port}") }
+}
+
+fn listening_port(data_dir: &Path) -> Option<u16> {
+    let text = std::fs::read_to_string(data_dir.join("listen.json")).ok()?;
+    let listening: serde_json::Value = serde_json::from_str(&text).ok()?;
+    listening["quic"].as_str()?.parse::<std::net::SocketAddr>().ok().map(|address| address.port())
+}
