@@ -17,3 +17,30 @@ pub const CHECKPOINT_BYTES_MAX: usize = 64 << 10;
 
 const _: () = assert!(GROUP_BYTES < SEGMENT_BYTES);
 const _: () = assert!(SEGMENT_BYTES > 4 * certus_protocol::limits::FRAME_ENCODED_BYTES_MAX as u64);
+
+/// How often a source is read again as a whole unless its configuration says otherwise, in milliseconds.
+pub const RECONCILE_MS: u64 = 30_000;
+/// The longest that a frame may wait for more, in milliseconds.
+pub const LINGER_MS_MAX: u64 = 3_600_000;
+/// A file past this is left out and listed unless its source's configuration says otherwise, in bytes.
+pub const FILE_BYTES_MAX: u64 = 16 << 20;
+/// What a source's configuration may allow, in bytes: a file is sanitized in one piece, in memory.
+pub const FILE_BYTES_CEILING: u64 = 1 << 30;
+/// A file past this is alone in memory, in bytes; part of the memory budget.
+pub const LARGE_FILE_BYTES: u64 = 1 << 20;
+/// A file that was changed within this time is looked at again before it is taken, in milliseconds.
+pub const SETTLE_MS: i64 = 200;
+/// A file that never comes to rest is taken as it is after this time, in milliseconds.
+pub const SETTLE_MS_MAX: u64 = 10_000;
+/// How long hints are gathered before they are followed, in milliseconds.
+pub const HINT_GATHER_MS: u64 = 100;
+/// Hints kept apart; past this the whole source is read again.
+pub const HINTS_MAX: usize = 4_096;
+/// Folders in folders at the most.
+pub const DEPTH_MAX: usize = 256;
+/// Resources that status lists by name, of each source.
+pub const LISTED_MAX: usize = 1_000;
+/// Batches of one source that wait for durability at the most.
+pub const RECEIPTS_MAX: usize = 8_192;
+/// How long a source waits after its reading failed, in milliseconds.
+pub const SOURCE_RETRY_MS: u64 = 5_000;

@@ -44,7 +44,7 @@ mod writer;
 
 use index::Index;
 use segment::Segments;
-use writer::{Command, Writer};
+use writer::{Command, Waiter, Writer};
 
 /// Where the spool lies and how large it may become.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -221,6 +221,30 @@ pub enum SpoolError {
     Closed,
 }
 
+/// A batch that was handed in; it counts only once it is durable.
+#[derive(Debug)]
+#[must_use = "a batch counts only once it is durable"]
+pub struct Receipt(oneshot::Receiver<Result<(), SpoolError>>);
+
+impl Receipt {
+    /// Answers when the batch is durable.
+    ///
+    /// # Errors
+    /// It is not in the spool, and its checkpoints are as before.
+    pub async fn durable(self) -> Result<(), SpoolError> {
+        self.0.await.map_err(|_| SpoolError::Closed)?
+    }
+
+    /// The outcome, if it is there already.
+    pub fn outcome(&mut self) -> Option<Result<(), SpoolError>> {
+        match self.0.try_recv() {
+            Ok(outcome) => Some(outcome),
+            Err(oneshot::error::TryRecvError::Empty) => None,
+            Err(oneshot::error::TryRecvError::Closed) => Some(Err(SpoolError::Closed)),
+        }
+    }
+}
+
 /// The spool's handle; clones are the same spool.
 #[derive(Clone)]
 pub struct Spool {
@@ -256,6 +280,14 @@ impl Spool {
     /// # Errors
     /// What was not accepted is not in the spool, and its checkpoints are as before.
     pub async fn accept(&self, batch: Batch) -> Result<(), SpoolError> {
+        self.submit(batch).await?.durable().await
+    }
+
+    /// Hands a batch in, behind those handed in before; waits only for room in memory.
+    ///
+    /// # Errors
+    /// It breaks a limit, or the spool is closed.
+    pub async fn submit(&self, batch: Batch) -> Result<Receipt, SpoolError> {
         let over = |(key, value): &(Vec<u8>, Option<Vec<u8>>)| {
             key.len() + value.as_ref().map_or(0, Vec::len) > limits::CHECKPOINT_BYTES_MAX
         };
@@ -264,10 +296,18 @@ impl Spool {
         }
         let bytes: usize = batch.envelopes.iter().map(|envelope| envelope.cost_bytes()).sum();
         let share = bytes.clamp(1, limits::SPOOL_IN_FLIGHT_BYTES) as u32;
-        let room = self.room.clone().acquire_many_owned(share).await.map_err(|_| SpoolError::Closed)?;
-        let answer = self.ask(|done| Command::Accept(batch, done)).await;
-        drop(room);
-        answer
+        let room = match self.room.clone().try_acquire_many_owned(share) {
+            Ok(room) => room,
+            Err(_) => {
+                // Frames that linger for more hold the room that is waited for.
+                self.commands.send(Command::Hurry).await.map_err(|_| SpoolError::Closed)?;
+                self.room.clone().acquire_many_owned(share).await.map_err(|_| SpoolError::Closed)?
+            }
+        };
+        let (done, answer) = oneshot::channel();
+        let waiter = Waiter::new(done, Some(room));
+        self.commands.send(Command::Accept(batch, waiter)).await.map_err(|_| SpoolError::Closed)?;
+        Ok(Receipt(answer))
     }
 
     /// A checkpoint of `source`.
@@ -344,7 +384,7 @@ impl Spool {
     /// # Errors
     /// The disk or the index failed.
     pub async fn flush(&self) -> Result<(), SpoolError> {
-        self.ask(Command::Flush).await
+        self.ask(|done| Command::Flush(Waiter::new(done, None))).await
     }
 
     /// Flushes and stops the writer; further calls answer [`SpoolError::Closed`].

@@ -157,6 +157,11 @@ impl Sanitizer {
         self.profile
     }
 
+    /// Names bytes that must not be kept, without telling anything of them to who has not the key.
+    pub fn fingerprint(&self, bytes: &[u8]) -> [u8; 32] {
+        self.key.fingerprint(bytes)
+    }
+
     /// How many rules are in use.
     pub fn rule_count(&self) -> usize {
         self.scanner.len()

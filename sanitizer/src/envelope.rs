@@ -105,18 +105,13 @@ impl Sanitizer {
         Ok(CleanResource { document, envelopes, redactions: by_type, path: path.text.clone() })
     }
 
-    /// The deletion of the document at a path.
+    /// The deletion of a document that this agent sent before, under the sanitized path that it had then.
     ///
     /// # Errors
     /// See [`SanitizeError`].
-    pub fn tombstone(
-        &self,
-        source: &SourceId,
-        reference: &str,
-        path: &str,
-    ) -> Result<Clean<Envelope>, SanitizeError> {
-        let (document, path) = self.document_id(source, reference, path)?;
-        Ok(Clean::new(Envelope { document, body: BodyV1::Tombstone { path: path.into_inner().text } }))
+    pub fn tombstone_of(&self, document: DocumentId, path: &str) -> Result<Clean<Envelope>, SanitizeError> {
+        let path = self.path(path)?.into_inner().text;
+        Ok(Clean::new(Envelope { document, body: BodyV1::Tombstone { path } }))
     }
 
     fn path(&self, path: &str) -> Result<Clean<Text>, SanitizeError> {

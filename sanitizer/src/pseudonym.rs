@@ -31,6 +31,14 @@ impl PseudonymKey {
         KeyId(std::array::from_fn(|i| hash.as_bytes()[i]))
     }
 
+    /// A keyed hash of any bytes, apart from those in tokens.
+    pub(crate) fn fingerprint(&self, bytes: &[u8]) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        hasher.update(b"certus fingerprint v1\0");
+        hasher.update(bytes);
+        *hasher.finalize().as_bytes()
+    }
+
     /// The token for a value of this type.
     pub(crate) fn token(&self, type_name: &str, value: &[u8]) -> String {
         let mut hasher = blake3::Hasher::new_keyed(&self.0);

@@ -11,7 +11,7 @@ use certus_protocol::frame::{self, BodyV1, Packed, Place};
 use certus_protocol::ids::{ContentHash, Epoch, KeyId, Lane, PolicyHash, Seq, SourceId};
 use certus_protocol::limits::{FRAME_CLOSE_BYTES, FRAME_ENVELOPES_MAX};
 use certus_sanitizer::Clean;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::index::{Changes, Index};
@@ -27,12 +27,31 @@ const ACK_DELAY: Duration = Duration::from_millis(250);
 
 type Done<T> = oneshot::Sender<Result<T, SpoolError>>;
 
+/// Who waits for durability, and the room in memory that is free again after it.
+pub(super) struct Waiter {
+    done: Done<()>,
+    room: Option<OwnedSemaphorePermit>,
+}
+
+impl Waiter {
+    pub(super) fn new(done: Done<()>, room: Option<OwnedSemaphorePermit>) -> Self {
+        Self { done, room }
+    }
+
+    fn answer(self, outcome: Result<(), SpoolError>) {
+        drop(self.room);
+        answer(self.done, outcome);
+    }
+}
+
 /// What the writer is asked to do.
 pub(super) enum Command {
-    Accept(Batch, Done<()>),
+    Accept(Batch, Waiter),
+    /// Somebody waits for room that open frames hold.
+    Hurry,
     Acked { lane: Lane, through: Seq, hash: ContentHash, done: Done<()> },
     NewEpoch(Done<Epoch>),
-    Flush(Done<()>),
+    Flush(Waiter),
     Close(Done<()>),
 }
 
@@ -42,7 +61,7 @@ struct Builder {
     envelopes: Vec<Envelope>,
     bytes: usize,
     since: Instant,
-    done: Vec<Done<()>>,
+    done: Vec<Waiter>,
     checkpoints: Checkpoints,
 }
 
@@ -53,7 +72,7 @@ type Checkpoints = Vec<(SourceId, Vec<u8>, Option<Vec<u8>>)>;
 struct Group {
     frames: Vec<Packed>,
     bytes: u64,
-    done: Vec<Done<()>>,
+    done: Vec<Waiter>,
     checkpoints: Checkpoints,
 }
 
@@ -74,7 +93,7 @@ pub(super) struct Writer {
     active: Option<(u64, File, u64, u64)>,
     builders: BTreeMap<(Lane, SourceId), Builder>,
     group: Group,
-    waiting: VecDeque<(Batch, Done<()>)>,
+    waiting: VecDeque<(Batch, Waiter)>,
     blocked: Option<String>,
     acks_since: Option<Instant>,
     state: watch::Sender<State>,
@@ -189,6 +208,7 @@ impl Writer {
                 self.waiting.push_back((batch, done));
                 self.admit();
             }
+            Command::Hurry => self.close_frames(Due::All),
             Command::Acked { lane, through, hash, done } => {
                 let outcome = self.acked(lane, through, hash);
                 self.admit();
@@ -227,7 +247,7 @@ impl Writer {
                 }
                 Err(error) => {
                     if let Some((_, done)) = self.waiting.pop_front() {
-                        answer(done, Err(error));
+                        done.answer(Err(error));
                     }
                     continue;
                 }
@@ -252,7 +272,7 @@ impl Writer {
         Ok(self.space.full(&self.config, &self.lock, segment)?)
     }
 
-    fn enter(&mut self, batch: Batch, done: Done<()>) {
+    fn enter(&mut self, batch: Batch, done: Waiter) {
         let key = (batch.lane, batch.source);
         let marks: Checkpoints = batch.checkpoints.into_iter().map(|(k, v)| (batch.source, k, v)).collect();
         let in_parts = batch.envelopes.iter().any(|envelope| is_part(envelope));
@@ -338,7 +358,7 @@ impl Writer {
                 // The sanitizer keeps the limits; what breaks them is told to whoever handed it in.
                 tracing::error!(%error, "spool: envelopes can't be packed");
                 for done in done {
-                    answer(done, Err(SpoolError::Limit(error.to_string())));
+                    done.answer(Err(SpoolError::Limit(error.to_string())));
                 }
             }
         }
@@ -376,17 +396,17 @@ impl Writer {
         let due = self.acks_since.is_some_and(|since| since.elapsed() >= ACK_DELAY);
         let group = std::mem::take(&mut self.group);
         if group.frames.is_empty() && group.checkpoints.is_empty() && !due {
-            group.done.into_iter().for_each(|done| answer(done, Ok(())));
+            group.done.into_iter().for_each(|done| done.answer(Ok(())));
             return;
         }
         match self.write(&group, Changes::default()) {
-            Ok(()) => group.done.into_iter().for_each(|done| answer(done, Ok(()))),
+            Ok(()) => group.done.into_iter().for_each(|done| done.answer(Ok(()))),
             Err(error) => {
                 tracing::error!(%error, "spool: a group could not be made durable");
                 self.lanes.clone_from(&self.committed);
                 let text = error.to_string();
                 for done in group.done {
-                    answer(done, Err(SpoolError::Io(std::io::Error::other(text.clone()))));
+                    done.answer(Err(SpoolError::Io(std::io::Error::other(text.clone()))));
                 }
             }
         }

@@ -1,0 +1,180 @@
+//! Commands that look at what the agent keeps: status, spool, ledger. They need no running agent and stop none.
+#![expect(clippy::print_stdout, reason = "a command's answer is its purpose")]
+
+use jiff::Timestamp;
+
+use super::CliError;
+use crate::config::Config;
+use crate::ledger;
+use crate::spool::segment::{self, Segments};
+use crate::status::{self, SourceStatus, Status};
+
+fn failed(error: impl std::fmt::Display) -> CliError {
+    CliError::Failed(error.to_string())
+}
+
+fn at(ms: i64) -> String {
+    Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |at| at.to_string())
+}
+
+pub(super) fn status(config: &Config, json: bool) -> Result<(), CliError> {
+    let Some(status) = status::read(&config.state_dir).map_err(failed)? else {
+        let what = "this agent has not run yet; start it with `certus-agent run`";
+        return Err(CliError::Data(what.to_owned()));
+    };
+    if json {
+        println!("{}", serde_json::to_string(&status).map_err(failed)?);
+        return Ok(());
+    }
+    print_agent(&status);
+    for (name, source) in &status.sources {
+        print_source(name, source);
+    }
+    Ok(())
+}
+
+fn print_agent(status: &Status) {
+    let running = std::path::Path::new("/proc").join(status.pid.to_string()).exists();
+    let state = if running { format!("running (process {})", status.pid) } else { "not running".to_owned() };
+    println!("agent    {} of tenant {}: {state}, as of {}", status.agent, status.tenant, at(status.at_ms));
+    let link = match (&status.link.problem, status.link.connected) {
+        (_, true) => "connected".to_owned(),
+        (Some(problem), false) => problem.clone(),
+        (None, false) => "not connected".to_owned(),
+    };
+    println!("link     {}: {link}", status.hub);
+    if let Some(offset) = status.link.clock_offset_ms
+        && offset.abs() >= 1_000
+    {
+        println!("clock    the hub's is {:.1} s ahead of this machine's", offset as f64 / 1_000.0);
+    }
+    println!("         sent {} frames, {} bytes", status.link.frames_sent, status.link.bytes_sent);
+    println!("spool    epoch {}, {} bytes on the disk", status.spool.epoch, status.spool.disk_bytes);
+    for (name, lane) in &status.spool.lanes {
+        let waiting = lane.last - lane.acked.min(lane.last);
+        println!("         {name}: {waiting} frames wait for the hub ({} bytes)", lane.unacked_bytes);
+    }
+    if let Some(blocked) = &status.spool.blocked {
+        println!("         full, sources wait: {blocked}");
+    }
+    println!("policy   profile {}, pseudonym key {}", status.profile, status.key_id);
+}
+
+fn print_source(name: &str, source: &SourceStatus) {
+    let state = source.problem.as_deref().unwrap_or(if source.rounds == 0 { "being read" } else { "watched" });
+    println!("source   {name} ({}): {state}", source.kind);
+    println!(
+        "         holds {} files, {} bytes; sent {}, deleted {} since the start",
+        source.holds.files, source.holds.bytes, source.sent, source.deleted
+    );
+    let redacted: Vec<String> =
+        source.redactions.iter().map(|(type_name, count)| format!("{count} {type_name}")).collect();
+    if !redacted.is_empty() {
+        println!("         taken out: {}", redacted.join(", "));
+    }
+    for (why, count) in &source.left_out {
+        println!("         left out: {count} {why}");
+    }
+    for (path, why) in source.listed.iter().filter(|(_, why)| !["binary", "symlink"].contains(&why.as_str())) {
+        println!("           {path}: {why}");
+    }
+}
+
+pub(super) fn spool_ls(config: &Config, json: bool) -> Result<(), CliError> {
+    let segments = segments(config)?;
+    for (number, _) in segments.list().map_err(failed)? {
+        for (header, pointer) in segments.scan(number).map_err(failed)?.frames {
+            if json {
+                let row = serde_json::json!({
+                    "segment": number, "offset": pointer.offset, "epoch": header.epoch.0,
+                    "lane": header.lane.to_string(), "seq": header.seq.0, "source": header.source.to_string(),
+                    "envelopes": header.count, "bytes": pointer.bytes, "hash": pointer.hash.to_string(),
+                });
+                println!("{row}");
+            } else {
+                println!(
+                    "{}/{}/{:<8}  source {}  {:>5} envelopes  {:>8} bytes  segment {number}",
+                    header.epoch, header.lane, header.seq, header.source, header.count, pointer.bytes
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn spool_verify(config: &Config, json: bool) -> Result<(), CliError> {
+    let segments = segments(config)?;
+    let (mut frames, mut bytes, mut damaged) = (0u64, 0u64, 0u64);
+    let list = segments.list().map_err(failed)?;
+    for (number, _) in &list {
+        let scanned = segments.scan(*number).map_err(failed)?;
+        frames += scanned.frames.len() as u64;
+        bytes += scanned.frames.iter().map(|(_, pointer)| u64::from(pointer.bytes)).sum::<u64>();
+        damaged += scanned.damaged_bytes;
+    }
+    if json {
+        let row = serde_json::json!({
+            "segments": list.len(), "frames": frames, "bytes": bytes, "damaged_bytes": damaged,
+        });
+        println!("{row}");
+    } else {
+        println!("{} segments, {frames} frames, {bytes} bytes, {damaged} bytes damaged", list.len());
+    }
+    if damaged > 0 {
+        return Err(CliError::Data("the spool is damaged; what is lost will be told to the hub".to_owned()));
+    }
+    Ok(())
+}
+
+fn segments(config: &Config) -> Result<Segments, CliError> {
+    let folder = segment::folder(&config.spool.dir);
+    if !folder.exists() {
+        return Err(CliError::Data(format!("there is no spool at {} yet", config.spool.dir.display())));
+    }
+    Segments::open(folder).map_err(failed)
+}
+
+pub(super) fn ledger_show(config: &Config, json: bool) -> Result<(), CliError> {
+    let path = ledger_path(config)?;
+    let shown = ledger::rows(&path, |row| {
+        if json {
+            match serde_json::to_string(&row) {
+                Ok(line) => println!("{line}"),
+                Err(error) => tracing::error!(%error, "a row of the ledger can't be shown"),
+            }
+            return;
+        }
+        println!(
+            "{}  {}/{}/{}  source {}  {} bytes  {}",
+            at(row.at_ms), row.epoch, row.lane, row.seq, row.source_name, row.bytes, row.frame
+        );
+        for resource in row.resources {
+            let redacted: Vec<String> =
+                resource.redactions.iter().map(|(type_name, count)| format!("{count} {type_name}")).collect();
+            println!("    {:?} {} ({} bytes) {}", resource.what, resource.path, resource.size, redacted.join(", "));
+        }
+    });
+    shown.map_err(|error| CliError::Data(error.to_string()))
+}
+
+pub(super) fn ledger_verify(config: &Config, json: bool) -> Result<(), CliError> {
+    let verified = ledger::verify(&ledger_path(config)?).map_err(|error| CliError::Data(error.to_string()))?;
+    if json {
+        let row = serde_json::json!({
+            "lines": verified.lines, "frames": verified.frames, "head": verified.head,
+        });
+        println!("{row}");
+    } else {
+        println!("{} lines, {} frames, whole; head {}", verified.lines, verified.frames, verified.head);
+    }
+    Ok(())
+}
+
+fn ledger_path(config: &Config) -> Result<std::path::PathBuf, CliError> {
+    let path = ledger::path(&config.state_dir);
+    if path.exists() {
+        Ok(path)
+    } else {
+        Err(CliError::Data(format!("there is no ledger at {} yet: nothing has left", path.display())))
+    }
+}

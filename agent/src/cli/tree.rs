@@ -1,0 +1,312 @@
+//! Commands over a tree of files that send nothing: scan, sanitize, preview.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command's answer is its purpose")]
+
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use certus_sanitizer::decode::Encoding;
+use certus_sanitizer::{Format, Kind, Learn, Learnt, Policy, PseudonymKey, Redaction, Sanitizer};
+use ignore::WalkBuilder;
+use indicatif::{ProgressBar, ProgressStyle};
+use similar::TextDiff;
+use tokio_util::sync::CancellationToken;
+
+use super::CliError;
+use crate::config::{Config, SourceKind};
+use crate::extract;
+use crate::limits;
+
+/// Rounds in which what masking brought together is masked again.
+const MASK_ROUNDS_MAX: usize = 4;
+
+fn failed(error: impl std::fmt::Display) -> CliError {
+    CliError::Failed(error.to_string())
+}
+
+fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Secret => "secret",
+        Kind::Pii => "pii",
+    }
+}
+
+/// A key for looking only; its pseudonyms are nobody's.
+fn nobodys_key() -> PseudonymKey {
+    PseudonymKey::from_bytes([0; 32])
+}
+
+/// What a file was read as.
+enum Item {
+    Text(Vec<u8>),
+    LeftOut(String),
+}
+
+/// Hands every file of the tree, by its path in it, to `each`; with a bar on a terminal.
+fn files(
+    tree: &Path,
+    stop: &CancellationToken,
+    mut each: impl FnMut(&Path, Item) -> Result<(), CliError>,
+) -> Result<(), CliError> {
+    if !tree.exists() {
+        return Err(CliError::Data(format!("{}: there is no such file or folder", tree.display())));
+    }
+    let mut walk = WalkBuilder::new(tree);
+    walk.standard_filters(false).follow_links(false).sort_by_file_name(Ord::cmp);
+    walk.filter_entry(|entry| entry.depth() == 0 || entry.file_name() != ".git");
+    let bar = progress();
+    for entry in walk.build() {
+        if stop.is_cancelled() {
+            return Err(CliError::Failed("stopped".to_owned()));
+        }
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                eprintln!("certus-agent: {error}");
+                continue;
+            }
+        };
+        let path = entry.path();
+        let name = match path.strip_prefix(tree) {
+            Ok(name) if !name.as_os_str().is_empty() => name.to_owned(),
+            _ => path.file_name().map(PathBuf::from).unwrap_or_default(),
+        };
+        if entry.file_type().is_some_and(|kind| kind.is_file()) {
+            bar.inc(1);
+            each(&name, read(path))?;
+        } else if entry.path_is_symlink() {
+            each(&name, Item::LeftOut("symbolic link".to_owned()))?;
+        }
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+fn progress() -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {human_pos} files, {elapsed}");
+    let bar = if io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+    style.map_or(bar.clone(), |style| bar.with_style(style))
+}
+
+fn read(path: &Path) -> Item {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.len() > limits::FILE_BYTES_CEILING => {
+            return Item::LeftOut("larger than 1 GiB".to_owned());
+        }
+        Ok(_) => {}
+        Err(error) => return Item::LeftOut(error.to_string()),
+    }
+    match fs::read(path) {
+        Ok(bytes) if extract::is_text(&bytes) => Item::Text(bytes),
+        Ok(_) => Item::LeftOut("binary".to_owned()),
+        Err(error) => Item::LeftOut(error.to_string()),
+    }
+}
+
+pub(super) fn scan(
+    tree: &Path,
+    policy: &Policy,
+    json: bool,
+    stop: &CancellationToken,
+) -> Result<(), CliError> {
+    let sanitizer = Sanitizer::new(policy, nobodys_key()).map_err(failed)?;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    files(tree, stop, |path, item| {
+        let Item::Text(bytes) = item else { return Ok(()) };
+        let name = path.to_string_lossy();
+        let found = sanitizer.scan(&bytes, Format::detect(&name, &bytes)).map_err(failed)?;
+        for finding in found {
+            let line = if json {
+                serde_json::json!({
+                    "path": name, "start": finding.start, "end": finding.end, "rule": finding.rule,
+                    "kind": word(finding.kind), "type": finding.type_name,
+                })
+                .to_string()
+            } else {
+                let line = memchr::memchr_iter(b'\n', &bytes[..finding.start.min(bytes.len())]).count() + 1;
+                format!("{name}:{line}: {} {} ({})", word(finding.kind), finding.type_name, finding.rule)
+            };
+            writeln!(out, "{line}").map_err(failed)?;
+        }
+        Ok(())
+    })?;
+    out.flush().map_err(failed)
+}
+
+/// How a sanitized copy is made.
+pub(super) struct Making {
+    pub(super) policy: Policy,
+    pub(super) key: PseudonymKey,
+    pub(super) learn: Learn,
+}
+
+pub(super) fn sanitize(
+    tree: &Path,
+    out: &Path,
+    making: &Making,
+    stop: &CancellationToken,
+) -> Result<(), CliError> {
+    let sanitizer = Sanitizer::new(&making.policy, making.key.clone()).map_err(failed)?;
+    let fresh = || if making.learn == Learn::Off { Learnt::off() } else { Learnt::default() };
+    let mut learnt = fresh();
+    let unwritten =
+        |path: &Path, error: io::Error| CliError::Output(format!("{}: {error}", path.display()));
+    fs::create_dir_all(out).map_err(|error| unwritten(out, error))?;
+    let mut left_out = 0;
+    files(tree, stop, |path, item| {
+        if making.learn == Learn::File {
+            learnt = fresh();
+        }
+        let name = path.to_string_lossy();
+        let clean = match item {
+            Item::Text(bytes) => sanitizer
+                .document(&bytes, Format::detect(&name, &bytes), &mut learnt)
+                .map_err(|error| error.to_string()),
+            Item::LeftOut(why) => Err(why),
+        };
+        match clean {
+            Ok(clean) => {
+                let target = out.join(path);
+                let folder = target.parent().unwrap_or(out);
+                fs::create_dir_all(folder).map_err(|error| unwritten(folder, error))?;
+                fs::write(&target, &clean.bytes).map_err(|error| unwritten(&target, error))
+            }
+            Err(why) => {
+                left_out += 1;
+                eprintln!("certus-agent: left out {name}: {why}");
+                Ok(())
+            }
+        }
+    })?;
+    if left_out > 0 {
+        eprintln!("certus-agent: {left_out} files were left out");
+    }
+    Ok(())
+}
+
+pub(super) fn preview(
+    config: Option<&Config>,
+    source_or_path: &str,
+    json: bool,
+    stop: &CancellationToken,
+) -> Result<(), CliError> {
+    let source = config.and_then(|config| {
+        config.sources.iter().find(|source| source.name.as_str() == source_or_path)
+    });
+    let path = source.map_or_else(|| PathBuf::from(source_or_path), |source| source.path.clone());
+    let policy = config.map(|config| config.policy.clone()).unwrap_or_default();
+    let key = match config {
+        Some(config) => crate::key::load(&config.state_dir)?.unwrap_or_else(nobodys_key),
+        None => nobodys_key(),
+    };
+    let sanitizer = Sanitizer::new(&policy, key).map_err(failed)?;
+    let mut learnt = Learnt::default();
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut each = |path: &Path, item: Item| match item {
+        Item::Text(bytes) => show(&sanitizer, &mut learnt, &mut out, (path, &bytes, json)),
+        Item::LeftOut(why) => {
+            eprintln!("certus-agent: {} would not leave: {why}", path.display());
+            Ok(())
+        }
+    };
+    let bare = !path.join(".git").exists() && path.join("objects").is_dir() && path.join("HEAD").is_file();
+    if bare || source.is_some_and(|source| source.kind == SourceKind::Git) {
+        head_files(&path, &mut each)?;
+    } else {
+        files(&path, stop, each)?;
+    }
+    out.flush().map_err(failed)
+}
+
+/// The files of a repository's present commit; its history is sent too.
+fn head_files(
+    path: &Path,
+    each: &mut dyn FnMut(&Path, Item) -> Result<(), CliError>,
+) -> Result<(), CliError> {
+    let data = |error: git2::Error| CliError::Data(format!("{}: {}", path.display(), error.message()));
+    let repository = git2::Repository::open(path).map_err(data)?;
+    let tree = repository.head().and_then(|head| head.peel_to_tree()).map_err(data)?;
+    let mut blobs = Vec::new();
+    let walked = tree.walk(git2::TreeWalkMode::PreOrder, |folder, entry| {
+        if entry.kind() == Some(git2::ObjectType::Blob) {
+            let name = String::from_utf8_lossy(entry.name_bytes()).into_owned();
+            blobs.push((format!("{folder}{name}"), entry.id()));
+        }
+        git2::TreeWalkResult::Ok
+    });
+    walked.map_err(data)?;
+    for (name, id) in blobs {
+        let blob = repository.find_blob(id).map_err(data)?;
+        let item = if extract::is_text(blob.content()) {
+            Item::Text(blob.content().to_vec())
+        } else {
+            Item::LeftOut("binary".to_owned())
+        };
+        each(Path::new(&name), item)?;
+    }
+    Ok(())
+}
+
+fn show(
+    sanitizer: &Sanitizer,
+    learnt: &mut Learnt,
+    out: &mut dyn Write,
+    (path, bytes, json): (&Path, &[u8], bool),
+) -> Result<(), CliError> {
+    let name = path.to_string_lossy();
+    let format = Format::detect(&name, bytes);
+    let clean = match sanitizer.document(bytes, format, learnt) {
+        Ok(clean) => clean.into_inner(),
+        Err(error) => {
+            eprintln!("certus-agent: {name} would be held back: {error}");
+            return Ok(());
+        }
+    };
+    if clean.redactions.is_empty() {
+        return Ok(());
+    }
+    let before = masked(sanitizer, bytes, format, &clean.redactions).unwrap_or_default();
+    let encoding = Encoding::detect(&clean.bytes);
+    let after =
+        encoding.decode(&clean.bytes).unwrap_or_else(|| String::from_utf8_lossy(&clean.bytes).into_owned());
+    if json {
+        for redaction in &clean.redactions {
+            let number = memchr::memchr_iter(b'\n', &bytes[..redaction.start]).count();
+            let line = |text: &str| text.lines().nth(number).map(|line| line.chars().take(400).collect::<String>());
+            let row = serde_json::json!({
+                "path": name, "line": number + 1, "type": redaction.type_name, "rule": redaction.rule,
+                "kind": word(redaction.kind), "before": line(&before), "after": line(&after),
+            });
+            writeln!(out, "{row}").map_err(failed)?;
+        }
+        return Ok(());
+    }
+    let diff = TextDiff::from_lines(&before, &after);
+    let shown = diff.unified_diff().header(&format!("a/{name}"), &format!("b/{name}")).to_string();
+    write!(out, "{shown}").map_err(failed)
+}
+
+/// The text with every value as asterisks, as often as it takes; `None` where that can't be done.
+fn masked(sanitizer: &Sanitizer, bytes: &[u8], format: Format, redactions: &[Redaction]) -> Option<String> {
+    if Encoding::detect(bytes) != Encoding::Ascii {
+        return None;
+    }
+    let mut text = bytes.to_vec();
+    let mut spans: Vec<(usize, usize)> = redactions.iter().map(|found| (found.start, found.end)).collect();
+    for _ in 0..MASK_ROUNDS_MAX {
+        for (start, end) in &spans {
+            text.get_mut(*start..*end)?.iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b'*');
+        }
+        let left = sanitizer.scan(&text, format).ok()?;
+        let stars = |start: usize, end: usize| text[start..end].iter().all(|byte| matches!(byte, b'*' | b'\n'));
+        spans = left
+            .iter()
+            .map(|found| (found.start, found.end))
+            .filter(|(start, end)| !stars(*start, *end))
+            .collect();
+        if spans.is_empty() {
+            return Some(String::from_utf8_lossy(&text).into_owned());
+        }
+    }
+    None
+}

@@ -1,0 +1,150 @@
+//! From bytes to text and what is known of it. Content decides; the name only helps to tell the language.
+
+use certus_protocol::envelope::ResourceKind;
+use certus_sanitizer::{Format, decode::Encoding};
+
+/// How much of a file tells whether it is text, in bytes.
+pub const HEAD_BYTES: usize = 8 << 10;
+
+/// What a text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extracted {
+    /// How it is sanitized.
+    pub format: Format,
+    /// Its media type.
+    pub media_type: &'static str,
+    /// Its language; empty where unknown.
+    pub language: &'static str,
+}
+
+impl Extracted {
+    /// What it is as a file of a folder.
+    pub fn kind(&self) -> ResourceKind {
+        match self.format {
+            Format::Sarif => ResourceKind::Sarif,
+            Format::Text | Format::Json => ResourceKind::File,
+        }
+    }
+}
+
+/// Whether bytes whose first are `head` can be text.
+pub fn is_text(head: &[u8]) -> bool {
+    let head = &head[..head.len().min(HEAD_BYTES)];
+    if Encoding::detect(head) != Encoding::Ascii {
+        return true;
+    }
+    let controls = head.iter().filter(|b| matches!(b, 0x01..=0x07 | 0x0e..=0x1a | 0x1c..=0x1f | 0x7f)).count();
+    !head.contains(&0) && controls * 20 <= head.len()
+}
+
+/// What the text called `name` is; `None` where it is none.
+pub fn extract(name: &str, bytes: &[u8]) -> Option<Extracted> {
+    if !is_text(bytes) {
+        return None;
+    }
+    let format = Format::detect(name, bytes);
+    let language = language(name, bytes);
+    let (media_type, language) = match (format, language) {
+        (Format::Sarif, _) => ("application/sarif+json", "sarif"),
+        (Format::Json, _) => ("application/json", "json"),
+        (Format::Text, "markdown") => ("text/markdown", "markdown"),
+        (Format::Text, "html") => ("text/html", "html"),
+        (Format::Text, "csv") => ("text/csv", "csv"),
+        (Format::Text, other) => ("text/plain", other),
+    };
+    Some(Extracted { format, media_type, language })
+}
+
+fn language(name: &str, bytes: &[u8]) -> &'static str {
+    let base = name.rsplit('/').next().unwrap_or(name);
+    let lower = base.to_ascii_lowercase();
+    match lower.as_str() {
+        "dockerfile" | "containerfile" => return "dockerfile",
+        "makefile" | "gnumakefile" => return "make",
+        "cargo.lock" => return "toml",
+        _ => {}
+    }
+    let extension = lower.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let named = LANGUAGES.iter().find(|(_, extensions)| extensions.contains(&extension));
+    named.map_or_else(|| interpreter(bytes), |(language, _)| language)
+}
+
+/// The language that a `#!` line names.
+fn interpreter(bytes: &[u8]) -> &'static str {
+    let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
+    let line = String::from_utf8_lossy(&line[..line.len().min(128)]);
+    let Some(command) = line.strip_prefix("#!") else { return "" };
+    let known = [("python", "python"), ("node", "javascript"), ("ruby", "ruby"), ("perl", "perl"), ("sh", "shell")];
+    known.into_iter().find(|(word, _)| command.contains(word)).map_or("", |(_, language)| language)
+}
+
+/// Language and the extensions of its files.
+const LANGUAGES: &[(&str, &[&str])] = &[
+    ("c", &["c", "h"]),
+    ("cpp", &["cc", "cpp", "cxx", "hh", "hpp", "hxx"]),
+    ("csharp", &["cs"]),
+    ("css", &["css", "scss", "less"]),
+    ("csv", &["csv", "tsv"]),
+    ("elixir", &["ex", "exs"]),
+    ("go", &["go"]),
+    ("graphql", &["graphql", "gql"]),
+    ("haskell", &["hs"]),
+    ("hcl", &["tf", "hcl", "tfvars"]),
+    ("html", &["html", "htm", "xhtml"]),
+    ("ini", &["ini", "cfg", "conf", "properties", "env"]),
+    ("java", &["java"]),
+    ("javascript", &["js", "mjs", "cjs", "jsx"]),
+    ("json", &["json", "jsonl", "ndjson"]),
+    ("kotlin", &["kt", "kts"]),
+    ("lua", &["lua"]),
+    ("make", &["mk"]),
+    ("markdown", &["md", "markdown"]),
+    ("nix", &["nix"]),
+    ("perl", &["pl", "pm"]),
+    ("php", &["php"]),
+    ("powershell", &["ps1", "psm1"]),
+    ("protobuf", &["proto"]),
+    ("python", &["py", "pyi"]),
+    ("r", &["r"]),
+    ("restructuredtext", &["rst"]),
+    ("ruby", &["rb"]),
+    ("rust", &["rs"]),
+    ("scala", &["scala"]),
+    ("shell", &["sh", "bash", "zsh", "fish"]),
+    ("sql", &["sql"]),
+    ("swift", &["swift"]),
+    ("text", &["txt", "log"]),
+    ("toml", &["toml"]),
+    ("typescript", &["ts", "tsx"]),
+    ("vue", &["vue"]),
+    ("xml", &["xml", "xsd", "svg"]),
+    ("yaml", &["yaml", "yml"]),
+    ("zig", &["zig"]),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_decides_what_is_text() {
+        assert!(is_text(b"fn main() {}\n"));
+        assert!(is_text("Grüße".as_bytes()));
+        assert!(is_text(b"caf\xe9 in Latin-1"));
+        assert!(is_text(b"\xff\xfeh\0i\0"));
+        assert!(is_text(b""));
+        assert!(!is_text(b"\x7fELF\x02\x01\x01\0\0\0"));
+        assert!(!is_text(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"));
+        assert!(!is_text(&(1..=31).collect::<Vec<u8>>()));
+        assert_eq!(extract("image.txt", b"GIF89a\x01\0\x01\0"), None);
+    }
+
+    #[test]
+    fn sarif_is_known_by_content_whatever_its_name() {
+        let sarif = br#"{"version": "2.1.0", "runs": []}"#;
+        let extracted = extract("report.out", sarif).unwrap();
+        assert_eq!((extracted.kind(), extracted.media_type), (ResourceKind::Sarif, "application/sarif+json"));
+        assert_eq!(extract("a/b.RS", b"fn a() {}").unwrap().language, "rust");
+        assert_eq!(extract("run", b"#!/usr/bin/env python3\n").unwrap().language, "python");
+    }
+}
