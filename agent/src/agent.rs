@@ -183,17 +183,18 @@ async fn conduct(
     stop: &CancellationToken,
 ) -> Result<(), AgentError> {
     loop {
-        tokio::select! {
+        let ended = tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            Some(ended) = sources.join_next() => ended.unwrap_or(Err(AgentError::Stage("source")))?,
-            else => match mode {
-                Mode::Once { .. } => return Ok(()),
-                Mode::Watch => {
-                    // Without sources there is still a spool to send.
-                    stop.cancelled().await;
-                    return Ok(());
-                }
-            },
+            ended = sources.join_next() => ended,
+        };
+        match (ended, mode) {
+            (Some(ended), _) => ended.unwrap_or(Err(AgentError::Stage("source")))?,
+            (None, Mode::Once { .. }) => return Ok(()),
+            (None, Mode::Watch) => {
+                // Without sources there is still a spool to send.
+                stop.cancelled().await;
+                return Ok(());
+            }
         }
     }
 }

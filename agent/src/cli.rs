@@ -1,7 +1,6 @@
 //! The command line: `certus-agent`. Data goes to standard output, everything else to standard error.
-#![expect(clippy::print_stdout, reason = "a command's answer is its purpose")]
 
-use std::io::{IsTerminal, Read};
+use std::io::{IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,6 +18,11 @@ use crate::key::{self, KeyError};
 use crate::ledger::LedgerError;
 use crate::ship::quic::ConnectError;
 use crate::spool::SpoolError;
+
+/// Prints a line of the command's answer.
+macro_rules! say {
+    ($($text:tt)*) => { $crate::cli::say_line(format_args!($($text)*)) };
+}
 
 mod inspect;
 mod tree;
@@ -243,7 +247,7 @@ async fn configured(command: Command, path: &std::path::Path, stop: Cancellation
             agent::make_state_dir(&config.state_dir)?;
             let label = label.unwrap_or_else(host_name);
             let identity = identity::enroll(&token, &label, &config.state_dir).await?;
-            println!("enrolled as agent {} of tenant {}", identity.agent, identity.tenant);
+            say!("enrolled as agent {} of tenant {}", identity.agent, identity.tenant);
             Ok(())
         }
         Command::Status { json } => inspect::status(&config, json),
@@ -253,7 +257,7 @@ async fn configured(command: Command, path: &std::path::Path, stop: Cancellation
         Command::Ledger(LedgerCommand::Verify { json }) => inspect::ledger_verify(&config, json),
         Command::Key(command) => pseudonym_key(&config, &command),
         Command::Config(ConfigCommand::Check) => {
-            println!("{} is right: {} sources", path.display(), config.sources.len());
+            say!("{} is right: {} sources", path.display(), config.sources.len());
             Ok(())
         }
         Command::Completions { .. }
@@ -266,18 +270,18 @@ async fn configured(command: Command, path: &std::path::Path, stop: Cancellation
 fn pseudonym_key(config: &Config, command: &KeyCommand) -> Result<(), CliError> {
     agent::make_state_dir(&config.state_dir)?;
     match command {
-        KeyCommand::New => println!("{}", key::make(&config.state_dir)?.id()),
+        KeyCommand::New => say!("{}", key::make(&config.state_dir)?.id()),
         KeyCommand::Import => {
             let key = key::parse(&standard_input()?, "standard input")?;
             key::keep(&config.state_dir, &key)?;
-            println!("{}", key.id());
+            say!("{}", key.id());
         }
         KeyCommand::Export => {
             let key = key::load(&config.state_dir)?;
             let key = key.ok_or_else(|| {
                 CliError::Data("there is no pseudonym key yet; `certus-agent key new` makes one".to_owned())
             })?;
-            println!("{}", *key::export(&key));
+            say!("{}", *key::export(&key));
         }
     }
     Ok(())
@@ -335,6 +339,13 @@ fn duration(text: &str) -> Result<Duration, String> {
     };
     let seconds = number.parse::<u64>().ok().and_then(|number| number.checked_mul(scale));
     seconds.map(Duration::from_secs).ok_or_else(|| "too long".to_owned())
+}
+
+/// A line of data; who reads it may have gone, and then nobody has to know.
+fn say_line(line: std::fmt::Arguments<'_>) {
+    if let Err(error) = writeln!(std::io::stdout(), "{line}") {
+        std::process::exit(if error.kind() == std::io::ErrorKind::BrokenPipe { 0 } else { 73 });
+    }
 }
 
 /// Starts logging, on standard error.

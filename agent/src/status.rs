@@ -92,8 +92,8 @@ pub struct SourceStatus {
 /// What a source holds, whether sent now or before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holds {
-    /// Files or blobs that are sent.
-    pub files: u64,
+    /// Files, or objects of a history, that are sent.
+    pub resources: u64,
     /// Their bytes.
     pub bytes: u64,
 }

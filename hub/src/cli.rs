@@ -1,7 +1,7 @@
 //! The command line: `certus-hub`. Data goes to standard output, everything else to standard error.
-#![expect(clippy::print_stdout, reason = "a command's answer is its purpose")]
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::PathBuf;
 
 use certus_protocol::ids::Tenant;
@@ -137,6 +137,15 @@ impl CliError {
     }
 }
 
+/// Prints a line of the command's answer; who reads it may have gone, and then nobody has to know.
+macro_rules! say {
+    ($($text:tt)*) => {
+        if let Err(error) = writeln!(std::io::stdout(), $($text)*) {
+            std::process::exit(if error.kind() == std::io::ErrorKind::BrokenPipe { 0 } else { 73 });
+        }
+    };
+}
+
 fn failed(error: impl std::fmt::Display) -> CliError {
     CliError::Failed(error.to_string())
 }
@@ -166,7 +175,7 @@ pub async fn run(cli: Cli, stop: CancellationToken) -> Result<(), CliError> {
             rebuild(&config, tenant).await
         }
         Command::Config(ConfigCommand::Check) => {
-            println!("{} is right", cli.config.display());
+            say!("{} is right", cli.config.display());
             Ok(())
         }
         Command::Completions { .. } => Ok(()),
@@ -177,12 +186,12 @@ async fn new_token(config: &Config, tenant: &Tenant, ttl_ms: i64, json: bool) ->
     let parts = Parts::open(config)?;
     let token = parts.authority.new_token(tenant, &hub::advertised(config), ttl_ms).await.map_err(failed)?;
     if json {
-        println!(
+        say!(
             "{}",
             serde_json::json!({"token": token.to_text(), "tenant": tenant.as_str(), "hub": token.hub})
         );
     } else {
-        println!("{}", token.to_text());
+        say!("{}", token.to_text());
     }
     Ok(())
 }
@@ -193,12 +202,12 @@ async fn key(config: &Config, command: KeyCommand) -> Result<(), CliError> {
         KeyCommand::New { tenant, scopes, json } => {
             let (kept, text) = keys.make(&tenant, BTreeSet::from_iter(scopes)).await.map_err(failed)?;
             if json {
-                println!(
+                say!(
                     "{}",
                     serde_json::json!({"id": kept.id, "key": text, "tenant": kept.tenant, "scopes": kept.scopes})
                 );
             } else {
-                println!("{text}");
+                say!("{text}");
             }
         }
         KeyCommand::Ls { json } => {
@@ -206,12 +215,12 @@ async fn key(config: &Config, command: KeyCommand) -> Result<(), CliError> {
                 let scopes: Vec<&str> = key.scopes.iter().map(|scope| scope.as_str()).collect();
                 let state = if key.revoked_ms.is_some() { "revoked" } else { "good" };
                 if json {
-                    println!(
+                    say!(
                         "{}",
                         serde_json::json!({"id": key.id, "tenant": key.tenant, "scopes": scopes, "state": state})
                     );
                 } else {
-                    println!("{}  {:<16}  {:<8}  {}", key.id, key.tenant, state, scopes.join(","));
+                    say!("{}  {:<16}  {:<8}  {}", key.id, key.tenant, state, scopes.join(","));
                 }
             }
         }
@@ -231,13 +240,13 @@ async fn agents(config: &Config, json: bool) -> Result<(), CliError> {
     for key in objects.list("state/agents/", None, 100_000).await.map_err(failed)? {
         let Some(agent) = state::read::<AgentState>(&objects, &key).await.map_err(failed)? else { continue };
         if json {
-            println!("{}", serde_json::to_string(&agent).map_err(failed)?);
+            say!("{}", serde_json::to_string(&agent).map_err(failed)?);
         } else {
             let seen = agent.seen_ms.map_or("never connected".to_owned(), |ms| {
                 jiff::Timestamp::from_millisecond(ms)
                     .map_or(ms.to_string(), |at| format!("last connected {at}"))
             });
-            println!("{}  {:<16}  {:<24}  {seen}", agent.agent, agent.tenant, agent.label);
+            say!("{}  {:<16}  {:<24}  {seen}", agent.agent, agent.tenant, agent.label);
         }
     }
     Ok(())
@@ -247,7 +256,7 @@ async fn rebuild(config: &Config, tenant: Option<Tenant>) -> Result<(), CliError
     let parts = Parts::open(config)?;
     let pipeline = parts.pipeline(config, Metrics::new())?;
     let frames = pipeline.rebuild(tenant.as_ref()).await.map_err(failed)?;
-    println!("{frames} frames processed again");
+    say!("{frames} frames processed again");
     Ok(())
 }
 

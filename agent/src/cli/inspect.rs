@@ -1,5 +1,4 @@
 //! Commands that look at what the agent keeps: status, spool, ledger. They need no running agent and stop none.
-#![expect(clippy::print_stdout, reason = "a command's answer is its purpose")]
 
 use jiff::Timestamp;
 
@@ -23,7 +22,7 @@ pub(super) fn status(config: &Config, json: bool) -> Result<(), CliError> {
         return Err(CliError::Data(what.to_owned()));
     };
     if json {
-        println!("{}", serde_json::to_string(&status).map_err(failed)?);
+        say!("{}", serde_json::to_string(&status).map_err(failed)?);
         return Ok(());
     }
     print_agent(&status);
@@ -36,47 +35,47 @@ pub(super) fn status(config: &Config, json: bool) -> Result<(), CliError> {
 fn print_agent(status: &Status) {
     let running = std::path::Path::new("/proc").join(status.pid.to_string()).exists();
     let state = if running { format!("running (process {})", status.pid) } else { "not running".to_owned() };
-    println!("agent    {} of tenant {}: {state}, as of {}", status.agent, status.tenant, at(status.at_ms));
+    say!("agent    {} of tenant {}: {state}, as of {}", status.agent, status.tenant, at(status.at_ms));
     let link = match (&status.link.problem, status.link.connected) {
         (_, true) => "connected".to_owned(),
         (Some(problem), false) => problem.clone(),
         (None, false) => "not connected".to_owned(),
     };
-    println!("link     {}: {link}", status.hub);
+    say!("link     {}: {link}", status.hub);
     if let Some(offset) = status.link.clock_offset_ms
         && offset.abs() >= 1_000
     {
-        println!("clock    the hub's is {:.1} s ahead of this machine's", offset as f64 / 1_000.0);
+        say!("clock    the hub's is {:.1} s ahead of this machine's", offset as f64 / 1_000.0);
     }
-    println!("         sent {} frames, {} bytes", status.link.frames_sent, status.link.bytes_sent);
-    println!("spool    epoch {}, {} bytes on the disk", status.spool.epoch, status.spool.disk_bytes);
+    say!("         sent {} frames, {} bytes", status.link.frames_sent, status.link.bytes_sent);
+    say!("spool    epoch {}, {} bytes on the disk", status.spool.epoch, status.spool.disk_bytes);
     for (name, lane) in &status.spool.lanes {
         let waiting = lane.last - lane.acked.min(lane.last);
-        println!("         {name}: {waiting} frames wait for the hub ({} bytes)", lane.unacked_bytes);
+        say!("         {name}: {waiting} frames wait for the hub ({} bytes)", lane.unacked_bytes);
     }
     if let Some(blocked) = &status.spool.blocked {
-        println!("         full, sources wait: {blocked}");
+        say!("         full, sources wait: {blocked}");
     }
-    println!("policy   profile {}, pseudonym key {}", status.profile, status.key_id);
+    say!("policy   profile {}, pseudonym key {}", status.profile, status.key_id);
 }
 
 fn print_source(name: &str, source: &SourceStatus) {
     let state = source.problem.as_deref().unwrap_or(if source.rounds == 0 { "being read" } else { "watched" });
-    println!("source   {name} ({}): {state}", source.kind);
-    println!(
-        "         holds {} files, {} bytes; sent {}, deleted {} since the start",
-        source.holds.files, source.holds.bytes, source.sent, source.deleted
+    say!("source   {name} ({}): {state}", source.kind);
+    say!(
+        "         holds {} resources, {} bytes; sent {}, deleted {} since the start",
+        source.holds.resources, source.holds.bytes, source.sent, source.deleted
     );
     let redacted: Vec<String> =
         source.redactions.iter().map(|(type_name, count)| format!("{count} {type_name}")).collect();
     if !redacted.is_empty() {
-        println!("         taken out: {}", redacted.join(", "));
+        say!("         taken out: {}", redacted.join(", "));
     }
     for (why, count) in &source.left_out {
-        println!("         left out: {count} {why}");
+        say!("         left out: {count} {why}");
     }
     for (path, why) in source.listed.iter().filter(|(_, why)| !["binary", "symlink"].contains(&why.as_str())) {
-        println!("           {path}: {why}");
+        say!("           {path}: {why}");
     }
 }
 
@@ -90,9 +89,9 @@ pub(super) fn spool_ls(config: &Config, json: bool) -> Result<(), CliError> {
                     "lane": header.lane.to_string(), "seq": header.seq.0, "source": header.source.to_string(),
                     "envelopes": header.count, "bytes": pointer.bytes, "hash": pointer.hash.to_string(),
                 });
-                println!("{row}");
+                say!("{row}");
             } else {
-                println!(
+                say!(
                     "{}/{}/{:<8}  source {}  {:>5} envelopes  {:>8} bytes  segment {number}",
                     header.epoch, header.lane, header.seq, header.source, header.count, pointer.bytes
                 );
@@ -116,9 +115,9 @@ pub(super) fn spool_verify(config: &Config, json: bool) -> Result<(), CliError> 
         let row = serde_json::json!({
             "segments": list.len(), "frames": frames, "bytes": bytes, "damaged_bytes": damaged,
         });
-        println!("{row}");
+        say!("{row}");
     } else {
-        println!("{} segments, {frames} frames, {bytes} bytes, {damaged} bytes damaged", list.len());
+        say!("{} segments, {frames} frames, {bytes} bytes, {damaged} bytes damaged", list.len());
     }
     if damaged > 0 {
         return Err(CliError::Data("the spool is damaged; what is lost will be told to the hub".to_owned()));
@@ -139,19 +138,19 @@ pub(super) fn ledger_show(config: &Config, json: bool) -> Result<(), CliError> {
     let shown = ledger::rows(&path, |row| {
         if json {
             match serde_json::to_string(&row) {
-                Ok(line) => println!("{line}"),
+                Ok(line) => say!("{line}"),
                 Err(error) => tracing::error!(%error, "a row of the ledger can't be shown"),
             }
             return;
         }
-        println!(
+        say!(
             "{}  {}/{}/{}  source {}  {} bytes  {}",
             at(row.at_ms), row.epoch, row.lane, row.seq, row.source_name, row.bytes, row.frame
         );
         for resource in row.resources {
             let redacted: Vec<String> =
                 resource.redactions.iter().map(|(type_name, count)| format!("{count} {type_name}")).collect();
-            println!("    {:?} {} ({} bytes) {}", resource.what, resource.path, resource.size, redacted.join(", "));
+            say!("    {:?} {} ({} bytes) {}", resource.what, resource.path, resource.size, redacted.join(", "));
         }
     });
     shown.map_err(|error| CliError::Data(error.to_string()))
@@ -163,9 +162,9 @@ pub(super) fn ledger_verify(config: &Config, json: bool) -> Result<(), CliError>
         let row = serde_json::json!({
             "lines": verified.lines, "frames": verified.frames, "head": verified.head,
         });
-        println!("{row}");
+        say!("{row}");
     } else {
-        println!("{} lines, {} frames, whole; head {}", verified.lines, verified.frames, verified.head);
+        say!("{} lines, {} frames, whole; head {}", verified.lines, verified.frames, verified.head);
     }
     Ok(())
 }

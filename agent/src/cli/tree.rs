@@ -1,5 +1,5 @@
 //! Commands over a tree of files that send nothing: scan, sanitize, preview.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command's answer is its purpose")]
+#![expect(clippy::print_stderr, reason = "what is left out is told beside the answer")]
 
 use std::fs;
 use std::io::{self, IsTerminal, Write};
@@ -22,6 +22,14 @@ const MASK_ROUNDS_MAX: usize = 4;
 
 fn failed(error: impl std::fmt::Display) -> CliError {
     CliError::Failed(error.to_string())
+}
+
+fn unwritten(error: io::Error) -> CliError {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        // Who reads it has gone: nobody has to know.
+        std::process::exit(0);
+    }
+    CliError::Output(format!("standard output: {error}"))
 }
 
 fn word(kind: Kind) -> &'static str {
@@ -126,11 +134,11 @@ pub(super) fn scan(
                 let line = memchr::memchr_iter(b'\n', &bytes[..finding.start.min(bytes.len())]).count() + 1;
                 format!("{name}:{line}: {} {} ({})", word(finding.kind), finding.type_name, finding.rule)
             };
-            writeln!(out, "{line}").map_err(failed)?;
+            writeln!(out, "{line}").map_err(unwritten)?;
         }
         Ok(())
     })?;
-    out.flush().map_err(failed)
+    out.flush().map_err(unwritten)
 }
 
 /// How a sanitized copy is made.
@@ -149,9 +157,9 @@ pub(super) fn sanitize(
     let sanitizer = Sanitizer::new(&making.policy, making.key.clone()).map_err(failed)?;
     let fresh = || if making.learn == Learn::Off { Learnt::off() } else { Learnt::default() };
     let mut learnt = fresh();
-    let unwritten =
+    let unmade =
         |path: &Path, error: io::Error| CliError::Output(format!("{}: {error}", path.display()));
-    fs::create_dir_all(out).map_err(|error| unwritten(out, error))?;
+    fs::create_dir_all(out).map_err(|error| unmade(out, error))?;
     let mut left_out = 0;
     files(tree, stop, |path, item| {
         if making.learn == Learn::File {
@@ -168,8 +176,8 @@ pub(super) fn sanitize(
             Ok(clean) => {
                 let target = out.join(path);
                 let folder = target.parent().unwrap_or(out);
-                fs::create_dir_all(folder).map_err(|error| unwritten(folder, error))?;
-                fs::write(&target, &clean.bytes).map_err(|error| unwritten(&target, error))
+                fs::create_dir_all(folder).map_err(|error| unmade(folder, error))?;
+                fs::write(&target, &clean.bytes).map_err(|error| unmade(&target, error))
             }
             Err(why) => {
                 left_out += 1;
@@ -215,7 +223,7 @@ pub(super) fn preview(
     } else {
         files(&path, stop, each)?;
     }
-    out.flush().map_err(failed)
+    out.flush().map_err(unwritten)
 }
 
 /// The files of a repository's present commit; its history is sent too.
@@ -277,13 +285,13 @@ fn show(
                 "path": name, "line": number + 1, "type": redaction.type_name, "rule": redaction.rule,
                 "kind": word(redaction.kind), "before": line(&before), "after": line(&after),
             });
-            writeln!(out, "{row}").map_err(failed)?;
+            writeln!(out, "{row}").map_err(unwritten)?;
         }
         return Ok(());
     }
     let diff = TextDiff::from_lines(&before, &after);
     let shown = diff.unified_diff().header(&format!("a/{name}"), &format!("b/{name}")).to_string();
-    write!(out, "{shown}").map_err(failed)
+    write!(out, "{shown}").map_err(unwritten)
 }
 
 /// The text with every value as asterisks, as often as it takes; `None` where that can't be done.

@@ -512,7 +512,7 @@ impl Pass<'_> {
     fn holds(&self, bytes: u64) {
         if self.whole {
             let mut status = self.intake.status().lock();
-            status.holds.files += 1;
+            status.holds.resources += 1;
             status.holds.bytes += bytes;
         }
     }

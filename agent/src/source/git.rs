@@ -26,7 +26,7 @@ use crate::config::SourceConfig;
 use crate::extract::extract;
 use crate::limits;
 use crate::sanitize::{Intake, Taken};
-use crate::status::LeftOut;
+use crate::status::{Holds, LeftOut};
 
 const OBJECT: u8 = b'o';
 const REFERENCE: u8 = b'r';
@@ -122,14 +122,14 @@ impl Pass<'_> {
         let known = self.known_references()?;
         let mut changed = BTreeMap::new();
         for (name, oid) in &now {
-            if known.get(&self.reference_key(name)).is_none_or(|(target, ..)| target != oid) {
+            if known.get(&self.reference_key(name)).is_none_or(|sent| sent.oid != *oid) {
                 changed.insert(name, *oid);
             }
         }
         let keys: HashSet<Vec<u8>> = now.keys().map(|name| self.reference_key(name)).collect();
         let gone: Vec<&Vec<u8>> = known.keys().filter(|key| !keys.contains(*key)).collect();
         if !changed.is_empty() {
-            let sent: Vec<Oid> = known.values().map(|(target, ..)| *target).collect();
+            let sent: Vec<Oid> = known.values().map(|sent| sent.oid).collect();
             self.send_new(changed.values().copied(), &sent)?;
         }
         let cleanup = !gone.is_empty() || self.left_behind(&known, &changed)?;
@@ -141,8 +141,8 @@ impl Pass<'_> {
             self.reference(name, *oid)?;
         }
         for key in &gone {
-            if let Some((_, document, path)) = known.get(*key) {
-                self.intake.tombstone(*document, path, ((*key).clone(), None))?;
+            if let Some(sent) = known.get(*key) {
+                self.intake.tombstone(sent.document, &sent.path, ((*key).clone(), None))?;
             }
         }
         if self.intake.checkpoint(CLEANUP)?.is_some() {
@@ -151,6 +151,10 @@ impl Pass<'_> {
         }
         if before.as_ref() != Some(&settings) {
             self.intake.mark((SETTINGS.to_vec(), Some(settings)))?;
+        }
+        let first = self.intake.status().lock().rounds == 0;
+        if first || !changed.is_empty() || !gone.is_empty() {
+            self.count()?;
         }
         Ok(())
     }
@@ -181,11 +185,11 @@ impl Pass<'_> {
     }
 
     /// Where references pointed when all they reach had been sent; by key, with document and sanitized name.
-    fn known_references(&self) -> Result<BTreeMap<Vec<u8>, (Oid, DocumentId, String)>, PassError> {
+    fn known_references(&self) -> Result<BTreeMap<Vec<u8>, Sent>, PassError> {
         let mut known = BTreeMap::new();
         for found in self.intake.checkpoints(&[REFERENCE]) {
             let (key, value) = found?;
-            if let Some(mark) = decoded(&value) {
+            if let Some(mark) = Sent::decode(&value) {
                 known.insert(key, mark);
             }
         }
@@ -318,7 +322,7 @@ impl Pass<'_> {
         let reference = oid.to_string();
         let raw = RawResource {
             source: self.intake.source(),
-            kind: ResourceKind::Blob,
+            kind: if results.is_some() { ResourceKind::Sarif } else { ResourceKind::Blob },
             path,
             reference: &reference,
             media_type: extracted.media_type,
@@ -334,8 +338,6 @@ impl Pass<'_> {
         status.read.bytes += size as u64;
         status.read.sarif_files += u64::from(results.is_some());
         status.read.sarif_results += results.unwrap_or_default();
-        status.holds.files += 1;
-        status.holds.bytes += size as u64;
         Ok(())
     }
 
@@ -345,7 +347,7 @@ impl Pass<'_> {
     }
 
     fn object(&mut self, path: &str, oid: Oid, raw: &RawResource<'_>) -> Result<(), PassError> {
-        let taken = self.intake.resource(raw, |taken| (object_key(oid), Some(encoded(oid, taken))))?;
+        let taken = self.intake.resource(raw, |taken| (object_key(oid), Some(Sent::encode(oid, raw.content.len(), taken))))?;
         if let Taken::Held(why) = taken {
             self.intake.leave_out(&self.intake.shown(path), &LeftOut::Held(why));
         }
@@ -424,7 +426,7 @@ impl Pass<'_> {
             attributes: Vec::new(),
         };
         let key = self.reference_key(name);
-        let taken = self.intake.resource(&raw, |taken| (key, Some(encoded(oid, taken))))?;
+        let taken = self.intake.resource(&raw, |taken| (key, Some(Sent::encode(oid, raw.content.len(), taken))))?;
         if let Taken::Held(why) = taken {
             self.intake.leave_out(&self.intake.shown(name), &LeftOut::Held(why));
         }
@@ -432,14 +434,27 @@ impl Pass<'_> {
         Ok(())
     }
 
+    /// Counts what the hub holds of this repository.
+    fn count(&mut self) -> Result<(), PassError> {
+        let mut holds = Holds::default();
+        for found in self.intake.checkpoints(&[OBJECT]) {
+            if let Some(sent) = Sent::decode(&found?.1) {
+                holds.resources += 1;
+                holds.bytes += sent.bytes;
+            }
+        }
+        self.intake.status().lock().holds = holds;
+        Ok(())
+    }
+
     /// Whether a reference was moved away from where it stood, leaving something behind.
     fn left_behind(
         &self,
-        known: &BTreeMap<Vec<u8>, (Oid, DocumentId, String)>,
+        known: &BTreeMap<Vec<u8>, Sent>,
         changed: &BTreeMap<&String, Oid>,
     ) -> Result<bool, PassError> {
         for (name, now) in changed {
-            let Some((before, ..)) = known.get(&self.reference_key(name)) else { continue };
+            let Some(Sent { oid: before, .. }) = known.get(&self.reference_key(name)) else { continue };
             let peel = |oid: Oid| {
                 self.repository.find_object(oid, None).and_then(|object| object.peel_to_commit()).map(|c| c.id())
             };
@@ -518,8 +533,8 @@ impl Pass<'_> {
     }
 
     fn forget(&mut self, key: Vec<u8>, value: &[u8]) -> Result<(), PassError> {
-        match decoded(value) {
-            Some((_, document, path)) => Ok(self.intake.tombstone(document, &path, (key, None))?),
+        match Sent::decode(value) {
+            Some(sent) => Ok(self.intake.tombstone(sent.document, &sent.path, (key, None))?),
             None => Ok(self.intake.mark((key, None))?),
         }
     }
@@ -531,18 +546,36 @@ fn object_key(oid: Oid) -> Vec<u8> {
     key
 }
 
-/// Object id, document, sanitized path; nothing where the object was held back.
-fn encoded(oid: Oid, taken: &Taken) -> Vec<u8> {
-    match taken {
-        Taken::Sent { document, path } => [oid.as_bytes(), &document.0, path.as_bytes()].concat(),
-        Taken::Held(_) => Vec::new(),
-    }
+/// What is remembered of an object or a reference: id (20 bytes), document (16), size (8, little-endian),
+/// sanitized path. Nothing where it was left out or held back.
+struct Sent {
+    oid: Oid,
+    document: DocumentId,
+    bytes: u64,
+    path: String,
 }
 
-fn decoded(value: &[u8]) -> Option<(Oid, DocumentId, String)> {
-    let (oid, rest) = value.split_first_chunk::<20>()?;
-    let (document, path) = rest.split_first_chunk::<16>()?;
-    Some((Oid::from_bytes(oid).ok()?, DocumentId(*document), String::from_utf8(path.to_vec()).ok()?))
+impl Sent {
+    fn encode(oid: Oid, bytes: usize, taken: &Taken) -> Vec<u8> {
+        match taken {
+            Taken::Sent { document, path } => {
+                [oid.as_bytes(), &document.0, &(bytes as u64).to_le_bytes(), path.as_bytes()].concat()
+            }
+            Taken::Held(_) => Vec::new(),
+        }
+    }
+
+    fn decode(value: &[u8]) -> Option<Self> {
+        let (oid, rest) = value.split_first_chunk::<20>()?;
+        let (document, rest) = rest.split_first_chunk::<16>()?;
+        let (bytes, path) = rest.split_first_chunk::<8>()?;
+        Some(Self {
+            oid: Oid::from_bytes(oid).ok()?,
+            document: DocumentId(*document),
+            bytes: u64::from_le_bytes(*bytes),
+            path: String::from_utf8(path.to_vec()).ok()?,
+        })
+    }
 }
 
 fn person(signature: &Signature<'_>) -> String {

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use certus_protocol::ids::{Epoch, Lane};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -9,7 +10,8 @@ use super::auth::{Caller, MayAdminister, MaySearch};
 use super::{ApiState, Problem};
 use crate::authority::AgentState;
 use crate::index::Query;
-use crate::receive::SourceState;
+use crate::raw::LaneId;
+use crate::receive::{Cursor, SourceState, cursor_key};
 use crate::state;
 
 const LISTED_MAX: usize = 10_000;
@@ -35,6 +37,16 @@ pub(super) struct Agent {
     /// When it was last connected, Unix milliseconds.
     seen_ms: Option<i64>,
     epoch: u32,
+    /// How far its frames have come, in this epoch.
+    lanes: Vec<LaneProgress>,
+}
+
+/// How far a lane has come.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct LaneProgress {
+    lane: &'static str,
+    /// The last frame that went through the pipeline: what it brought can be found.
+    processed: u64,
 }
 
 /// Lists the tenant's sources.
@@ -83,13 +95,27 @@ pub(super) async fn agents(
     for key in state.objects.list(&prefix, None, LISTED_MAX).await.map_err(|error| internal(&error))? {
         let there: Option<AgentState> =
             state::read(&state.objects, &key).await.map_err(|error| internal(&error))?;
-        agents.extend(there.map(|agent| Agent {
+        let Some(agent) = there else { continue };
+        let mut lanes = Vec::new();
+        for lane in Lane::ALL {
+            let id =
+                LaneId { tenant: caller.tenant.clone(), agent: agent.agent, epoch: Epoch(agent.epoch), lane };
+            let key = cursor_key(&id).map_err(|error| internal(&error))?;
+            let cursor: Option<Cursor> =
+                state::read(&state.objects, &key).await.map_err(|error| internal(&error))?;
+            lanes.push(LaneProgress {
+                lane: lane.as_str(),
+                processed: cursor.map_or(0, |cursor| cursor.processed),
+            });
+        }
+        agents.push(Agent {
             id: agent.agent.to_string(),
             label: agent.label,
             enrolled_ms: agent.enrolled_ms,
             seen_ms: agent.seen_ms,
             epoch: agent.epoch,
-        }));
+            lanes,
+        });
     }
     Ok(Json(agents))
 }
