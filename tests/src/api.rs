@@ -16,7 +16,9 @@ pub struct Api {
 impl Api {
     /// The API at `base`, with `key`.
     pub fn new(base: &str, key: &str) -> Self {
-        Self { base: base.to_owned(), key: key.to_owned(), client: reqwest::Client::new() }
+        // The hub may close a connection that rests.
+        let client = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap_or_default();
+        Self { base: base.to_owned(), key: key.to_owned(), client }
     }
 
     /// The key.

@@ -4,9 +4,12 @@ pub mod agent;
 pub mod api;
 pub mod binaries;
 pub mod hub;
+pub mod leaks;
 pub mod link;
 pub mod process;
+pub mod service;
 pub mod tree;
+pub mod world;
 
 /// Asks again and again until there is an answer.
 ///

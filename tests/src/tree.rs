@@ -86,11 +86,11 @@ pub fn write_files(root: &Path, files: usize, secrets: &[String], random: &mut R
         if let Some(secret) = secrets.get(number * secrets.len() / files.max(1)).filter(|_| number % 3 == 0) {
             text.push_str(&holding(secret));
         }
-        text.push_str(&format!("mark{number}\n"));
+        let mark = format!("mark{number}");
         let text = if extension == "json" {
-            serde_json::to_string_pretty(&serde_json::json!({"text": text, "number": number, "pi": 3.14}))?
+            serde_json::to_string_pretty(&serde_json::json!({"text": text, "ratio": 0.10, "mark": mark}))?
         } else {
-            text
+            text + &mark + "\n"
         };
         fs::write(folder.join(format!("file{number}.{extension}")), text)?;
     }

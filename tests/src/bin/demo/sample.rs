@@ -2,17 +2,25 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 const FILES_LOOKED_AT: usize = 300;
 const BYTES_LOOKED_AT: usize = 64 << 10;
+const SARIF_BYTES_MAX: u64 = 256 << 20;
 const FILES_COUNTED: u64 = 1_000_000;
 
 /// Whether the file is SARIF.
 pub(crate) fn is_sarif(path: &Path) -> bool {
-    let head = fs::read(path).unwrap_or_default();
+    let head = head(path, SARIF_BYTES_MAX);
     let value: serde_json::Value = serde_json::from_slice(&head).unwrap_or_default();
     value["version"].is_string() && value["runs"].is_array()
+}
+
+fn head(path: &Path, bytes: u64) -> Vec<u8> {
+    let mut head = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(bytes).read_to_end(&mut head));
+    read.map_or_else(|_| Vec::new(), |_| head)
 }
 
 /// How many files there are, up to a limit.
@@ -48,7 +56,7 @@ pub(crate) fn words(path: &Path) -> Vec<String> {
             drop(walked);
         }
     } else {
-        walk(path, &mut |file| take(&fs::read(file).unwrap_or_default()));
+        walk(path, &mut |file| take(&head(file, BYTES_LOOKED_AT as u64)));
     }
     let mut counts: HashMap<&str, usize> = HashMap::new();
     for text in &texts {
