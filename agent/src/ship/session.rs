@@ -269,6 +269,8 @@ impl<'a> Session<'a> {
             }
             other => other?,
         };
+        // The index shows frames a moment before they are durable.
+        frames.retain(|frame| frame.header.through <= next.last);
         frames.truncate(next.frames_max.min(LANE_QUEUE_FRAMES));
         if frames.first().is_none_or(|first| first.header.seq != next.after.next()) {
             let actions =

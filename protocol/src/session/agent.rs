@@ -60,6 +60,8 @@ pub struct Next {
     pub lane: Lane,
     /// Frames after this one.
     pub after: Seq,
+    /// The last one that is known to be durable.
+    pub last: Seq,
     /// So many frames at the most, at least 1.
     pub frames_max: usize,
     /// So many bytes at the most; the first frame may be larger.
@@ -166,6 +168,7 @@ impl AgentSession {
             (send.sent < send.last && room).then_some(Next {
                 lane: *lane,
                 after: send.sent,
+                last: send.last,
                 frames_max: frames,
                 bytes_max: bytes,
             })
