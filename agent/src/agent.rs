@@ -102,12 +102,8 @@ pub async fn run(config: &Config, mode: Mode, stop: CancellationToken) -> Result
     let identity = Identity::load(&config.state_dir)?;
     let sanitizer = Arc::new(Sanitizer::new(&config.policy, key::load_or_make(&config.state_dir)?)?);
     let spool = open_spool(config, &identity, &sanitizer, clock.clone()).await?;
-    let ledger = Ledger::open(
-        &ledger::path(&config.state_dir),
-        &identity.tenant,
-        identity.agent,
-        clock.clone(),
-    )?;
+    let ledger =
+        Ledger::open(&ledger::path(&config.state_dir), &identity.tenant, identity.agent, clock.clone())?;
     let hub = config.hub.clone().unwrap_or_else(|| identity.hub.clone());
     let (link, link_seen) = watch::channel(LinkState::default());
     let reporter = Reporter::new(config, &identity, &hub, &sanitizer, clock.clone());
@@ -272,7 +268,13 @@ struct Reporter {
 }
 
 impl Reporter {
-    fn new(config: &Config, identity: &Identity, hub: &str, sanitizer: &Sanitizer, clock: Arc<dyn Clock>) -> Self {
+    fn new(
+        config: &Config,
+        identity: &Identity,
+        hub: &str,
+        sanitizer: &Sanitizer,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let status = Status {
             agent: identity.agent.to_string(),
             tenant: identity.tenant.to_string(),

@@ -201,7 +201,8 @@ impl CliError {
             Self::Config(_) => 64,
             Self::Data(_) | Self::Key(KeyError::Malformed(_)) => 65,
             Self::Output(_) | Self::Key(KeyError::Exists(_)) => 73,
-            Self::Agent(AgentError::Unconfirmed(_)) | Self::Enroll(EnrollError::Connect(ConnectError::Unreachable { .. })) => 69,
+            Self::Agent(AgentError::Unconfirmed(_))
+            | Self::Enroll(EnrollError::Connect(ConnectError::Unreachable { .. })) => 69,
             Self::Agent(AgentError::Spool(SpoolError::Locked(_))) => 75,
             Self::Agent(AgentError::Identity(IdentityError::NotEnrolled)) | Self::Enroll(_) => 77,
             Self::Agent(AgentError::Ledger(LedgerError::Chain { .. })) => 65,
@@ -234,7 +235,11 @@ pub async fn run(cli: Cli, stop: CancellationToken) -> Result<(), CliError> {
 }
 
 /// What needs a configuration.
-async fn configured(command: Command, path: &std::path::Path, stop: CancellationToken) -> Result<(), CliError> {
+async fn configured(
+    command: Command,
+    path: &std::path::Path,
+    stop: CancellationToken,
+) -> Result<(), CliError> {
     let config = Config::load(path)?;
     match command {
         Command::Run { once, timeout } => {

@@ -252,7 +252,8 @@ fn spool(state_dir: &Path, raw: &RawSpool, at: &dyn Fn(&str) -> String) -> Resul
     config.bytes_max = sized("max_bytes", &raw.max_bytes, config.bytes_max)?;
     config.free_bytes_min = sized("min_free_bytes", &raw.min_free_bytes, config.free_bytes_min)?;
     config.keep_acked_bytes = sized("keep_acked_bytes", &raw.keep_acked_bytes, config.keep_acked_bytes)?;
-    config.keep_acked_ms = raw.keep_acked_hours.map_or(config.keep_acked_ms, |h| i64::from(h) as u64 * 3_600_000);
+    config.keep_acked_ms =
+        raw.keep_acked_hours.map_or(config.keep_acked_ms, |h| i64::from(h) as u64 * 3_600_000);
     config.linger_ms = raw.linger_ms.unwrap_or(config.linger_ms);
     config.when_full = match raw.when_full {
         RawWhenFull::Block => WhenFull::Block,
@@ -298,7 +299,9 @@ fn sources(raw: Vec<RawSource>, text: &str) -> Result<Vec<SourceConfig>, Wrong> 
         }
         for pattern in &source.exclude {
             let mut builder = ignore::gitignore::GitignoreBuilder::new("/");
-            builder.add_line(None, pattern).map_err(|error| wrong(format!("exclude {pattern:?}: {error}")))?;
+            builder
+                .add_line(None, pattern)
+                .map_err(|error| wrong(format!("exclude {pattern:?}: {error}")))?;
         }
         config.exclude = source.exclude;
         sources.push(config);
@@ -367,7 +370,10 @@ mod tests {
     #[test]
     fn a_wrong_key_is_named_with_its_line_and_the_nearest_right_one() {
         let (place, what) = wrong("state_dir = \"/x\"\n[spool]\nmax_byte = \"1 GiB\"\n");
-        assert_eq!((place.as_str(), what.as_str()), (", line 3", "unknown key `max_byte`; did you mean `max_bytes`?"));
+        assert_eq!(
+            (place.as_str(), what.as_str()),
+            (", line 3", "unknown key `max_byte`; did you mean `max_bytes`?")
+        );
     }
 
     #[test]

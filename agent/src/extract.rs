@@ -33,7 +33,8 @@ pub fn is_text(head: &[u8]) -> bool {
     if Encoding::detect(head) != Encoding::Ascii {
         return true;
     }
-    let controls = head.iter().filter(|b| matches!(b, 0x01..=0x07 | 0x0e..=0x1a | 0x1c..=0x1f | 0x7f)).count();
+    let controls =
+        head.iter().filter(|b| matches!(b, 0x01..=0x07 | 0x0e..=0x1a | 0x1c..=0x1f | 0x7f)).count();
     !head.contains(&0) && controls * 20 <= head.len()
 }
 
@@ -74,7 +75,8 @@ fn interpreter(bytes: &[u8]) -> &'static str {
     let line = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
     let line = String::from_utf8_lossy(&line[..line.len().min(128)]);
     let Some(command) = line.strip_prefix("#!") else { return "" };
-    let known = [("python", "python"), ("node", "javascript"), ("ruby", "ruby"), ("perl", "perl"), ("sh", "shell")];
+    let known =
+        [("python", "python"), ("node", "javascript"), ("ruby", "ruby"), ("perl", "perl"), ("sh", "shell")];
     known.into_iter().find(|(word, _)| command.contains(word)).map_or("", |(_, language)| language)
 }
 

@@ -65,7 +65,13 @@ pub enum Taken {
 
 impl Intake {
     /// The intake of the source called `name`.
-    pub fn new(shared: Shared, source: SourceId, name: Clean<Text>, lane: Lane, status: SharedStatus) -> Self {
+    pub fn new(
+        shared: Shared,
+        source: SourceId,
+        name: Clean<Text>,
+        lane: Lane,
+        status: SharedStatus,
+    ) -> Self {
         let learnt = if shared.learn == Learn::Off { Learnt::off() } else { Learnt::default() };
         Self {
             shared,

@@ -56,7 +56,12 @@ pub trait Source: Send {
     ///
     /// # Errors
     /// Then nothing of it counts but what the checkpoints say.
-    fn read(&mut self, look: &Look, intake: &mut Intake, stop: &CancellationToken) -> Result<Again, SourceError>;
+    fn read(
+        &mut self,
+        look: &Look,
+        intake: &mut Intake,
+        stop: &CancellationToken,
+    ) -> Result<Again, SourceError>;
 
     /// What to watch: paths, and whether with everything under them.
     fn watched(&self) -> Vec<(PathBuf, bool)>;

@@ -95,7 +95,8 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<(), HubErro
     let parts = Parts::open(config)?;
     let metrics = Metrics::new();
     let pipeline = parts.pipeline(config, metrics.clone())?;
-    let endpoint = quic::bind(config.listen_quic, &parts.authority, &config.names)?;
+    let reset = authority::secret(&config.data_dir, "reset.key")?;
+    let endpoint = quic::bind(config.listen_quic, &parts.authority, &config.names, &reset)?;
     let listener = api::serve::bind(config.listen_api).await?;
     let tls = match config.api_tls {
         Tls::On => Some(api::serve::tls(&parts.authority, &config.names)?),

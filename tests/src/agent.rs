@@ -168,7 +168,11 @@ impl Agent {
         match self.process.take() {
             Some(process) => {
                 let status = process.stop().await?;
-                ensure!(status.success(), "the agent ended with {status}: {}", crate::hub::log_tail(&self.log()));
+                ensure!(
+                    status.success(),
+                    "the agent ended with {status}: {}",
+                    crate::hub::log_tail(&self.log())
+                );
                 Ok(())
             }
             None => Ok(()),

@@ -68,7 +68,8 @@ impl Api {
         let mut found = BTreeMap::new();
         let mut cursor: Option<String> = None;
         loop {
-            let mut query = json!({"query": "", "mode": "lexical", "limit": 100, "filters": {"source": [source]}});
+            let mut query =
+                json!({"query": "", "mode": "lexical", "limit": 100, "filters": {"source": [source]}});
             if let Some(cursor) = &cursor {
                 query["cursor"] = json!(cursor);
             }

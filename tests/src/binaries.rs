@@ -25,7 +25,8 @@ pub fn binaries() -> Result<&'static Binaries> {
         return Ok(built);
     }
     let own = std::env::current_exe().context("where this program is")?;
-    let folder = own.ancestors().find(|folder| folder.join(".cargo-lock").exists() || folder.join("deps").is_dir());
+    let folder =
+        own.ancestors().find(|folder| folder.join(".cargo-lock").exists() || folder.join("deps").is_dir());
     let folder = folder.context("this program does not lie in a target folder")?.to_owned();
     let mut cargo = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
     cargo.args(["build", "--quiet", "--package", "certus-agent", "--package", "certus-hub", "--bins"]);

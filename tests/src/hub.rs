@@ -161,7 +161,6 @@ impl Hub {
     }
 }
 
-
 /// The last lines of a log, for an error.
 pub fn log_tail(log: &Path) -> String {
     let text = fs::read_to_string(log).unwrap_or_default();

@@ -98,7 +98,8 @@ mod tests {
         let hex = HEXLOWER.encode(b"s3cr3t.value@x");
         for text in ["a s3cr3t.value@x b", &base64, &hex, "s3cr3t.value%40x"] {
             assert_eq!(needles.found_in(text.as_bytes()), [0], "{text}");
-            let packed = [b"head".to_vec(), zstd::encode_all(text.as_bytes(), 1).unwrap(), vec![0; 9]].concat();
+            let packed =
+                [b"head".to_vec(), zstd::encode_all(text.as_bytes(), 1).unwrap(), vec![0; 9]].concat();
             assert_eq!(needles.found_in(&packed), [0], "{text}");
         }
         assert!(needles.found_in(b"nothing of it").is_empty());

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod api;
 pub mod binaries;
+pub mod frames;
 pub mod hub;
 pub mod leaks;
 pub mod link;

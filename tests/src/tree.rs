@@ -9,8 +9,8 @@ use anyhow::{Result, ensure};
 /// Words that texts are made of.
 const WORDS: [&str; 32] = [
     "amber", "basalt", "cedar", "delta", "ember", "fjord", "granite", "harbor", "island", "juniper", "kelp",
-    "lagoon", "meadow", "nectar", "oasis", "prairie", "quartz", "river", "summit", "tundra", "umbra", "valley",
-    "willow", "xenon", "yarrow", "zephyr", "anchor", "bridge", "candle", "drum", "engine", "forge",
+    "lagoon", "meadow", "nectar", "oasis", "prairie", "quartz", "river", "summit", "tundra", "umbra",
+    "valley", "willow", "xenon", "yarrow", "zephyr", "anchor", "bridge", "candle", "drum", "engine", "forge",
 ];
 
 /// Random enough for tests, the same for the same seed.

@@ -69,7 +69,10 @@ async fn everything_arrives_without_what_was_planted() -> Result<()> {
     let documents = world.api.documents("tree").await?;
     ensure!(documents.len() == FILES + 1, "{} documents", documents.len());
     for number in (0..FILES).step_by(97) {
-        let answer = world.api.search(&json!({"query": format!("mark{number}"), "mode": "lexical", "limit": 5})).await?;
+        let answer = world
+            .api
+            .search(&json!({"query": format!("mark{number}"), "mode": "lexical", "limit": 5}))
+            .await?;
         let path = answer["hits"][0]["path"].as_str().unwrap_or_default().to_owned();
         ensure!(path.contains(&format!("/file{number}.")), "mark{number} is answered by {path:?}");
     }

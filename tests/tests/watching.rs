@@ -47,7 +47,8 @@ async fn watched(more: &str) -> Result<()> {
     until("the agent to watch", 30, || async {
         let status = world.agent.status();
         let sources = status["sources"].as_object()?;
-        (sources.len() == 3 && sources.values().all(|source| source["rounds"].as_u64() >= Some(1))).then_some(())
+        (sources.len() == 3 && sources.values().all(|source| source["rounds"].as_u64() >= Some(1)))
+            .then_some(())
     })
     .await?;
     let changing = tokio::task::spawn_blocking(move || change(&input));
@@ -57,7 +58,13 @@ async fn watched(more: &str) -> Result<()> {
     let mut last = String::new();
     let outcome = until("the hub to hold what is there", SETTLE_SECONDS, || {
         let difference = wanted.difference(&world);
-        async { difference.await.map_or_else(|error| Some(error.to_string()), |difference| difference).is_none().then_some(()) }
+        async {
+            difference
+                .await
+                .map_or_else(|error| Some(error.to_string()), |difference| difference)
+                .is_none()
+                .then_some(())
+        }
     })
     .await;
     if outcome.is_err() {
@@ -109,7 +116,11 @@ impl Wanted {
         let mut objects = BTreeSet::new();
         let mut references = BTreeSet::new();
         for (path, id) in world.api.documents("history").await?.into_keys() {
-            if id.is_empty() { references.insert(path) } else { objects.insert(id) };
+            if id.is_empty() {
+                references.insert(path)
+            } else {
+                objects.insert(id)
+            };
         }
         let reports: BTreeSet<String> =
             world.api.documents("scans").await?.into_keys().map(|(path, _)| path).collect();
@@ -185,7 +196,10 @@ fn folder_step(root: &Path, step: usize, random: &mut Random) -> Result<()> {
         (0..=7, _) | (_, None) => {
             let folder = place(random);
             fs::create_dir_all(&folder)?;
-            fs::write(folder.join(format!("f{}.txt", random.below(400))), random.prose(2) + &step.to_string())?;
+            fs::write(
+                folder.join(format!("f{}.txt", random.below(400))),
+                random.prose(2) + &step.to_string(),
+            )?;
         }
         (8..=11, Some(file)) => fs::write(file, random.prose(3) + &step.to_string())?,
         (12..=14, Some(file)) => {
@@ -234,7 +248,13 @@ impl History {
             // What a forced push leaves behind: a branch that does not descend from where it stood.
             14 | 15 => {
                 run(&["reset", "-q", "--hard", "HEAD~1"])?;
-                run(&["commit", "-q", "--allow-empty", "-m", &format!("instead {}", random.below(1_000_000))])?;
+                run(&[
+                    "commit",
+                    "-q",
+                    "--allow-empty",
+                    "-m",
+                    &format!("instead {}", random.below(1_000_000)),
+                ])?;
             }
             16 | 17 => drop(run(&["branch", "-f", &format!("topic{}", random.below(4)), "HEAD~1"])?),
             18 => drop(run(&["branch", "-D", &format!("topic{}", random.below(4))])),

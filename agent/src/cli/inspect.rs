@@ -60,11 +60,15 @@ fn print_agent(status: &Status) {
 }
 
 fn print_source(name: &str, source: &SourceStatus) {
-    let state = source.problem.as_deref().unwrap_or(if source.rounds == 0 { "being read" } else { "watched" });
+    let state =
+        source.problem.as_deref().unwrap_or(if source.rounds == 0 { "being read" } else { "watched" });
     say!("source   {name} ({}): {state}", source.kind);
     say!(
         "         holds {} resources, {} bytes; sent {}, deleted {} since the start",
-        source.holds.resources, source.holds.bytes, source.sent, source.deleted
+        source.holds.resources,
+        source.holds.bytes,
+        source.sent,
+        source.deleted
     );
     let redacted: Vec<String> =
         source.redactions.iter().map(|(type_name, count)| format!("{count} {type_name}")).collect();
@@ -74,7 +78,8 @@ fn print_source(name: &str, source: &SourceStatus) {
     for (why, count) in &source.left_out {
         say!("         left out: {count} {why}");
     }
-    for (path, why) in source.listed.iter().filter(|(_, why)| !["binary", "symlink"].contains(&why.as_str())) {
+    for (path, why) in source.listed.iter().filter(|(_, why)| !["binary", "symlink"].contains(&why.as_str()))
+    {
         say!("           {path}: {why}");
     }
 }
@@ -93,7 +98,12 @@ pub(super) fn spool_ls(config: &Config, json: bool) -> Result<(), CliError> {
             } else {
                 say!(
                     "{}/{}/{:<8}  source {}  {:>5} envelopes  {:>8} bytes  segment {number}",
-                    header.epoch, header.lane, header.seq, header.source, header.count, pointer.bytes
+                    header.epoch,
+                    header.lane,
+                    header.seq,
+                    header.source,
+                    header.count,
+                    pointer.bytes
                 );
             }
         }
@@ -145,19 +155,32 @@ pub(super) fn ledger_show(config: &Config, json: bool) -> Result<(), CliError> {
         }
         say!(
             "{}  {}/{}/{}  source {}  {} bytes  {}",
-            at(row.at_ms), row.epoch, row.lane, row.seq, row.source_name, row.bytes, row.frame
+            at(row.at_ms),
+            row.epoch,
+            row.lane,
+            row.seq,
+            row.source_name,
+            row.bytes,
+            row.frame
         );
         for resource in row.resources {
             let redacted: Vec<String> =
                 resource.redactions.iter().map(|(type_name, count)| format!("{count} {type_name}")).collect();
-            say!("    {:?} {} ({} bytes) {}", resource.what, resource.path, resource.size, redacted.join(", "));
+            say!(
+                "    {:?} {} ({} bytes) {}",
+                resource.what,
+                resource.path,
+                resource.size,
+                redacted.join(", ")
+            );
         }
     });
     shown.map_err(|error| CliError::Data(error.to_string()))
 }
 
 pub(super) fn ledger_verify(config: &Config, json: bool) -> Result<(), CliError> {
-    let verified = ledger::verify(&ledger_path(config)?).map_err(|error| CliError::Data(error.to_string()))?;
+    let verified =
+        ledger::verify(&ledger_path(config)?).map_err(|error| CliError::Data(error.to_string()))?;
     if json {
         let row = serde_json::json!({
             "lines": verified.lines, "frames": verified.frames, "head": verified.head,

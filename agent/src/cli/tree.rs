@@ -157,8 +157,7 @@ pub(super) fn sanitize(
     let sanitizer = Sanitizer::new(&making.policy, making.key.clone()).map_err(failed)?;
     let fresh = || if making.learn == Learn::Off { Learnt::off() } else { Learnt::default() };
     let mut learnt = fresh();
-    let unmade =
-        |path: &Path, error: io::Error| CliError::Output(format!("{}: {error}", path.display()));
+    let unmade = |path: &Path, error: io::Error| CliError::Output(format!("{}: {error}", path.display()));
     fs::create_dir_all(out).map_err(|error| unmade(out, error))?;
     let mut left_out = 0;
     files(tree, stop, |path, item| {
@@ -198,9 +197,8 @@ pub(super) fn preview(
     json: bool,
     stop: &CancellationToken,
 ) -> Result<(), CliError> {
-    let source = config.and_then(|config| {
-        config.sources.iter().find(|source| source.name.as_str() == source_or_path)
-    });
+    let source =
+        config.and_then(|config| config.sources.iter().find(|source| source.name.as_str() == source_or_path));
     let path = source.map_or_else(|| PathBuf::from(source_or_path), |source| source.path.clone());
     let policy = config.map(|config| config.policy.clone()).unwrap_or_default();
     let key = match config {
@@ -280,7 +278,8 @@ fn show(
     if json {
         for redaction in &clean.redactions {
             let number = memchr::memchr_iter(b'\n', &bytes[..redaction.start]).count();
-            let line = |text: &str| text.lines().nth(number).map(|line| line.chars().take(400).collect::<String>());
+            let line =
+                |text: &str| text.lines().nth(number).map(|line| line.chars().take(400).collect::<String>());
             let row = serde_json::json!({
                 "path": name, "line": number + 1, "type": redaction.type_name, "rule": redaction.rule,
                 "kind": word(redaction.kind), "before": line(&before), "after": line(&after),
@@ -303,10 +302,14 @@ fn masked(sanitizer: &Sanitizer, bytes: &[u8], format: Format, redactions: &[Red
     let mut spans: Vec<(usize, usize)> = redactions.iter().map(|found| (found.start, found.end)).collect();
     for _ in 0..MASK_ROUNDS_MAX {
         for (start, end) in &spans {
-            text.get_mut(*start..*end)?.iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b'*');
+            text.get_mut(*start..*end)?
+                .iter_mut()
+                .filter(|byte| **byte != b'\n')
+                .for_each(|byte| *byte = b'*');
         }
         let left = sanitizer.scan(&text, format).ok()?;
-        let stars = |start: usize, end: usize| text[start..end].iter().all(|byte| matches!(byte, b'*' | b'\n'));
+        let stars =
+            |start: usize, end: usize| text[start..end].iter().all(|byte| matches!(byte, b'*' | b'\n'));
         spans = left
             .iter()
             .map(|found| (found.start, found.end))

@@ -94,7 +94,12 @@ impl Folder {
 }
 
 impl Source for Folder {
-    fn read(&mut self, look: &Look, intake: &mut Intake, stop: &CancellationToken) -> Result<Again, SourceError> {
+    fn read(
+        &mut self,
+        look: &Look,
+        intake: &mut Intake,
+        stop: &CancellationToken,
+    ) -> Result<Again, SourceError> {
         let gone = |error: io::Error| {
             let shown = intake.shown(&self.config.path.to_string_lossy());
             SourceError::Source(format!(
@@ -227,8 +232,7 @@ impl Pass<'_> {
             Ok(entries) if folder.components().count() < limits::DEPTH_MAX => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             other => {
-                let why =
-                    other.map_or_else(|error| LeftOut::Unreadable(error.kind()), |_| LeftOut::TooDeep);
+                let why = other.map_or_else(|error| LeftOut::Unreadable(error.kind()), |_| LeftOut::TooDeep);
                 self.leave_out(folder, &why);
                 return self.keep_under(key, known);
             }
@@ -322,9 +326,7 @@ impl Pass<'_> {
             Ok(None) => Ok(()),
             Ok(Some((stat, why))) => self.left_out(path, key, (stat, &why), seen),
             Err(FileError::Stage(error)) => Err(error),
-            Err(FileError::Io(error)) if is_gone(&error) => {
-                self.forget(key, seen.map(|seen| seen.became))
-            }
+            Err(FileError::Io(error)) if is_gone(&error) => self.forget(key, seen.map(|seen| seen.became)),
             Err(FileError::Io(error)) => {
                 self.leave_out(path, &LeftOut::Unreadable(error.kind()));
                 Ok(())
@@ -484,10 +486,9 @@ impl Pass<'_> {
 
     /// What is known before `key` was not met: it is gone.
     fn gone_before(&mut self, key: Option<&[u8]>, known: &mut Known) -> Result<(), SourceError> {
-        let before =
-            |next: &Result<(Vec<u8>, Vec<u8>), SpoolError>| {
-                next.as_ref().map_or(true, |(at, _)| key.is_none_or(|key| at.as_slice() < key))
-            };
+        let before = |next: &Result<(Vec<u8>, Vec<u8>), SpoolError>| {
+            next.as_ref().map_or(true, |(at, _)| key.is_none_or(|key| at.as_slice() < key))
+        };
         while let Some(found) = known.next_if(before) {
             let (at, value) = found?;
             self.forget(&at, Seen::decode(&value).map(|seen| seen.became))?;
@@ -610,8 +611,7 @@ pub(super) fn sarif_results(content: &[u8]) -> Option<u64> {
 }
 
 fn is_gone(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::NotFound
-        || error.raw_os_error() == Some(Errno::NOTDIR.raw_os_error())
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(Errno::NOTDIR.raw_os_error())
 }
 
 fn is_empty(folder: &Path) -> bool {

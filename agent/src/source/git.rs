@@ -15,8 +15,8 @@ use certus_protocol::envelope::ResourceKind;
 use certus_protocol::ids::DocumentId;
 use certus_sanitizer::{Format, Place, RawResource};
 use git2::{
-    Commit, Delta, ErrorCode, FileMode, ObjectType, Oid, Repository, RepositoryOpenFlags, Signature, Sort, Tree,
-    TreeWalkMode, TreeWalkResult,
+    Commit, Delta, ErrorCode, FileMode, ObjectType, Oid, Repository, RepositoryOpenFlags, Signature, Sort,
+    Tree, TreeWalkMode, TreeWalkResult,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -53,13 +53,20 @@ impl Git {
 }
 
 impl Source for Git {
-    fn read(&mut self, _: &Look, intake: &mut Intake, stop: &CancellationToken) -> Result<Again, SourceError> {
+    fn read(
+        &mut self,
+        _: &Look,
+        intake: &mut Intake,
+        stop: &CancellationToken,
+    ) -> Result<Again, SourceError> {
         let shown = intake.shown(&self.config.path.to_string_lossy());
         let repository = self.open().map_err(|error| unopened(&shown, &error))?;
         let mut pass = Pass { repository: &repository, intake, stop, bytes_max: self.config.file_bytes_max };
         pass.run().map_err(|error| match error {
             PassError::Stage(error) => error,
-            PassError::Git(error) => SourceError::Source(format!("the repository {shown}: {}", error.message())),
+            PassError::Git(error) => {
+                SourceError::Source(format!("the repository {shown}: {}", error.message()))
+            }
         })?;
         Ok(Again::default())
     }
@@ -206,7 +213,9 @@ impl Pass<'_> {
             }
         }
         for old in sent {
-            if let Ok(commit) = self.repository.find_object(*old, None).and_then(|object| object.peel_to_commit()) {
+            if let Ok(commit) =
+                self.repository.find_object(*old, None).and_then(|object| object.peel_to_commit())
+            {
                 walk.hide(commit.id())?;
             }
         }
@@ -347,7 +356,9 @@ impl Pass<'_> {
     }
 
     fn object(&mut self, path: &str, oid: Oid, raw: &RawResource<'_>) -> Result<(), PassError> {
-        let taken = self.intake.resource(raw, |taken| (object_key(oid), Some(Sent::encode(oid, raw.content.len(), taken))))?;
+        let taken = self
+            .intake
+            .resource(raw, |taken| (object_key(oid), Some(Sent::encode(oid, raw.content.len(), taken))))?;
         if let Taken::Held(why) = taken {
             self.intake.leave_out(&self.intake.shown(path), &LeftOut::Held(why));
         }
@@ -426,7 +437,8 @@ impl Pass<'_> {
             attributes: Vec::new(),
         };
         let key = self.reference_key(name);
-        let taken = self.intake.resource(&raw, |taken| (key, Some(Sent::encode(oid, raw.content.len(), taken))))?;
+        let taken =
+            self.intake.resource(&raw, |taken| (key, Some(Sent::encode(oid, raw.content.len(), taken))))?;
         if let Taken::Held(why) = taken {
             self.intake.leave_out(&self.intake.shown(name), &LeftOut::Held(why));
         }
@@ -456,7 +468,10 @@ impl Pass<'_> {
         for (name, now) in changed {
             let Some(Sent { oid: before, .. }) = known.get(&self.reference_key(name)) else { continue };
             let peel = |oid: Oid| {
-                self.repository.find_object(oid, None).and_then(|object| object.peel_to_commit()).map(|c| c.id())
+                self.repository
+                    .find_object(oid, None)
+                    .and_then(|object| object.peel_to_commit())
+                    .map(|c| c.id())
             };
             let forward = match (peel(*before), peel(*now)) {
                 // What a tag object said is lost with it, whatever it pointed to.

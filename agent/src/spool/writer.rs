@@ -49,7 +49,12 @@ pub(super) enum Command {
     Accept(Batch, Waiter),
     /// Somebody waits for room that open frames hold.
     Hurry,
-    Acked { lane: Lane, through: Seq, hash: ContentHash, done: Done<()> },
+    Acked {
+        lane: Lane,
+        through: Seq,
+        hash: ContentHash,
+        done: Done<()>,
+    },
     NewEpoch(Done<Epoch>),
     Flush(Waiter),
     Close(Done<()>),

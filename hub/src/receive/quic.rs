@@ -7,11 +7,13 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::hmac;
 use certus_protocol::enroll::{EnrollAnswer, EnrollRequest};
 use certus_protocol::limits as wire;
 use certus_protocol::message::{ALPN_ENROLL, ALPN_SESSION};
 use quinn::crypto::rustls::{HandshakeData, QuicServerConfig};
 use quinn::{Endpoint, EndpointConfig, IdleTimeout, TokioRuntime, TransportConfig, VarInt};
+use quinn_proto::HashedConnectionIdGenerator;
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
@@ -30,6 +32,9 @@ const RECEIVE_WINDOW_BYTES: u32 = 4 << 20;
 const STREAM_RECEIVE_WINDOW_BYTES: u32 = 2 << 20;
 const SEND_WINDOW_BYTES: u64 = 1 << 20;
 const ENROLL_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long sessions may take to end when the hub stops.
+const DRAIN: Duration = Duration::from_secs(5);
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Close codes, as agents see them.
 mod code {
@@ -63,11 +68,17 @@ pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
-/// Binds the listener.
+/// Binds the listener. `reset` is a secret that outlives the process: agents of a hub that was killed learn from its
+/// successor at once that their connection is gone (RFC 9000, section 10.3).
 ///
 /// # Errors
 /// See [`ListenError`].
-pub fn bind(address: SocketAddr, authority: &Authority, names: &[String]) -> Result<Endpoint, ListenError> {
+pub fn bind(
+    address: SocketAddr,
+    authority: &Authority,
+    names: &[String],
+    reset: &[u8; 32],
+) -> Result<Endpoint, ListenError> {
     let tls = |error: &dyn std::fmt::Display| ListenError::Tls(error.to_string());
     let mut roots = RootCertStore::empty();
     roots.add(authority.ca().clone()).map_err(|error| tls(&error))?;
@@ -94,7 +105,10 @@ pub fn bind(address: SocketAddr, authority: &Authority, names: &[String]) -> Res
     let reference = socket2::SockRef::from(&socket);
     reference.set_recv_buffer_size(SOCKET_BUFFER_BYTES).map_err(failed)?;
     reference.set_send_buffer_size(SOCKET_BUFFER_BYTES).map_err(failed)?;
-    Endpoint::new(EndpointConfig::default(), Some(server), socket, Arc::new(TokioRuntime)).map_err(failed)
+    let mut config = EndpointConfig::new(Arc::new(hmac::Key::new(hmac::HMAC_SHA256, reset)));
+    let id_key = u64::from_le_bytes(std::array::from_fn(|i| reset[i]));
+    config.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(id_key)));
+    Endpoint::new(config, Some(server), socket, Arc::new(TokioRuntime)).map_err(failed)
 }
 
 /// Serves connections until `stop`; then tells the agents and waits for their sessions to end.
@@ -118,9 +132,16 @@ pub async fn run(endpoint: Endpoint, receive: Receive, authority: Arc<Authority>
             }
         }
     }
-    while connections.join_next().await.is_some() {}
+    let sessions = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(DRAIN, sessions).await.is_err() {
+        tracing::warn!(
+            "some connections did not end in time and are dropped; what was acknowledged is stored"
+        );
+    }
+    connections.shutdown().await;
     endpoint.close(VarInt::from_u32(code::DONE), b"the hub stops");
-    endpoint.wait_idle().await;
+    // Whoever does not hear of it learns it by its own timeout.
+    drop(tokio::time::timeout(FAREWELL, endpoint.wait_idle()).await);
 }
 
 async fn serve(
@@ -130,7 +151,11 @@ async fn serve(
     stop: CancellationToken,
 ) {
     let remote = incoming.remote_address();
-    let connection = match incoming.await {
+    let connected = tokio::select! {
+        () = stop.cancelled() => return,
+        connected = incoming => connected,
+    };
+    let connection = match connected {
         Ok(connection) => connection,
         Err(error) => {
             receive.metrics.connection_refused();

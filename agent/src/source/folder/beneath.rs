@@ -12,8 +12,11 @@ use rustix::io::Errno;
 #[derive(Debug)]
 pub(super) struct Root(OwnedFd);
 
-const READ: OFlags =
-    OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::CLOEXEC).union(OFlags::NOCTTY);
+const READ: OFlags = OFlags::RDONLY
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::CLOEXEC)
+    .union(OFlags::NOCTTY);
 
 impl Root {
     pub(super) fn open(path: &Path) -> io::Result<Self> {

@@ -109,7 +109,8 @@ mod tests {
     #[test]
     fn what_was_seen_comes_back_and_damage_is_nothing_seen() {
         let stat = Stat { device: 1, inode: 2, size: 3, modified_ns: -4 };
-        let sent = Became::Sent { fingerprint: [5; 32], document: DocumentId([6; 16]), path: "a/ü".to_owned() };
+        let sent =
+            Became::Sent { fingerprint: [5; 32], document: DocumentId([6; 16]), path: "a/ü".to_owned() };
         for became in [sent, Became::LeftOut("binary".to_owned())] {
             let seen = Seen { stat, became };
             let bytes = seen.encode();

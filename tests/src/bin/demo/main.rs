@@ -111,7 +111,11 @@ async fn demo(arguments: Arguments, running: &mut Running) -> Result<()> {
     let hub = running.hub.insert(Hub::start(&subject.folder.join("hub")).await?);
     times.hub = began.elapsed();
     let api = key(hub, &subject.folder).await?;
-    println!("hub          up in {:.2} s, made its own CA; API {}", times.hub.as_secs_f64(), hub.api_address()?);
+    println!(
+        "hub          up in {:.2} s, made its own CA; API {}",
+        times.hub.as_secs_f64(),
+        hub.api_address()?
+    );
 
     let agent = running.agent.insert(configured(hub, &subject)?);
     if agent.state().join("identity").exists() {
@@ -191,7 +195,8 @@ async fn key(hub: &Hub, folder: &Path) -> Result<Api> {
 fn configured(hub: &Hub, subject: &Subject) -> Result<Agent> {
     // What the demo itself writes is not taken in again.
     let own = subject.folder.parent().and_then(|demos| demos.strip_prefix(&subject.path).ok());
-    let exclude = own.map_or(String::new(), |own| format!("exclude = [{:?}]", format!("/{}/", own.display())));
+    let exclude =
+        own.map_or(String::new(), |own| format!("exclude = [{:?}]", format!("/{}/", own.display())));
     let source = SourceLines::new(SOURCE, subject.kind, &subject.path, &exclude);
     Agent::new(&subject.folder.join("agent"), Some(&format!("localhost:{}", hub.quic)), &[source])
 }

@@ -75,7 +75,11 @@ pub(crate) fn left(status: &Value) {
     let sources = status["sources"].as_object().into_iter().flatten();
     let read: u64 = sources.map(|(_, source)| number(&source["read"]["bytes"])).sum();
     let sent = number(&link["bytes_sent"]);
-    let ratio = if sent > 0 { format!(", {:.1} : 1 against what was read", read as f64 / sent as f64) } else { String::new() };
+    let ratio = if sent > 0 {
+        format!(", {:.1} : 1 against what was read", read as f64 / sent as f64)
+    } else {
+        String::new()
+    };
     println!("what left    {} frames, {}{ratio}", number(&link["frames_sent"]), HumanBytes(sent));
 }
 
@@ -98,7 +102,11 @@ pub(crate) async fn answers(api: &Api, path: &Path) -> Result<()> {
                 .collect();
             let line = text.lines().find(|line| line.contains('[')).unwrap_or_default().trim();
             let line: String = line.chars().take(100).collect();
-            println!("               {}:{}  {line}", hit["path"].as_str().unwrap_or_default(), hit["line_start"]);
+            println!(
+                "               {}:{}  {line}",
+                hit["path"].as_str().unwrap_or_default(),
+                hit["line_start"]
+            );
         }
         asked += 1;
         if asked == 2 {
