@@ -83,6 +83,9 @@ pub enum ShipError {
 pub async fn run(ship: Ship, stop: CancellationToken) -> Result<(), ShipError> {
     let mut backoff = Backoff::default();
     while !stop.is_cancelled() {
+        ship.link.send_modify(|link| {
+            link.problem.get_or_insert_with(|| format!("the hub at {} has not answered yet", ship.hub));
+        });
         let tls = quic::session_tls(&ship.identity)?;
         let connect = quic::connect(&ship.hub, tls, certus_protocol::message::ALPN_SESSION);
         let connected = tokio::select! {

@@ -73,6 +73,8 @@ impl ConnectError {
         const CERTIFICATE_EXPIRED: u64 = 45;
         const CERTIFICATE_UNKNOWN: u64 = 46;
         const UNKNOWN_CA: u64 = 48;
+        // What a CA of the same name, but with another key, leads to.
+        const DECRYPT_ERROR: u64 = 51;
         const CERTIFICATE_REQUIRED: u64 = 116;
         let text = error.to_string();
         match code.checked_sub(CRYPTO_ERROR) {
@@ -80,10 +82,10 @@ impl ConnectError {
                 Self::WrongName(hub.to_owned())
             }
             Some(CERTIFICATE_EXPIRED) => Self::Clock(hub.to_owned()),
-            Some(UNKNOWN_CA | BAD_CERTIFICATE) if ours => Self::WrongCa(hub.to_owned()),
-            Some(UNKNOWN_CA | BAD_CERTIFICATE | CERTIFICATE_UNKNOWN | CERTIFICATE_REQUIRED) => {
-                Self::NotAccepted(hub.to_owned())
-            }
+            Some(UNKNOWN_CA | BAD_CERTIFICATE | DECRYPT_ERROR) if ours => Self::WrongCa(hub.to_owned()),
+            Some(
+                UNKNOWN_CA | BAD_CERTIFICATE | DECRYPT_ERROR | CERTIFICATE_UNKNOWN | CERTIFICATE_REQUIRED,
+            ) => Self::NotAccepted(hub.to_owned()),
             _ => Self::unreachable(hub, &text),
         }
     }
