@@ -10,6 +10,7 @@ pub mod link;
 pub mod process;
 pub mod service;
 pub mod tree;
+pub mod wire;
 pub mod world;
 
 /// Asks again and again until there is an answer.

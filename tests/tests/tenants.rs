@@ -5,14 +5,14 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use certus_agent::identity::Identity;
-use certus_agent::ship::quic;
-use certus_protocol::frame::{self, BodyV1, Place};
-use certus_protocol::ids::{AgentId, ContentHash, Epoch, KeyId, Lane, PolicyHash, Seq, SourceId, Tenant};
-use certus_protocol::message::{self, Decoded, GoodbyeReason, Hello, Message};
+use certus_protocol::frame::{BodyV1, Place};
+use certus_protocol::ids::{AgentId, Tenant};
+use certus_protocol::message::{GoodbyeReason, Message};
 use end_to_end::agent::{Agent, SourceLines};
 use end_to_end::frames::in_raw;
 use end_to_end::hub::Hub;
 use end_to_end::until;
+use end_to_end::wire;
 use rcgen::{CertificateParams, Issuer, KeyPair, SanType, string::Ia5String};
 use serde_json::{Value, json};
 
@@ -177,7 +177,7 @@ async fn a_forged_frame_in_a_rightful_session_is_refused() -> Result<()> {
         [(blue.tenant, blue.agent), (red.tenant.clone(), twin), (red.tenant.clone(), red.agent)]
     {
         let rightful = agent == red.agent;
-        let said = send_one(&red, &two.hub, tenant, agent).await?;
+        let said = forged(&red, &two.hub, tenant, agent).await?;
         let told = said.iter().any(|message| matches!(message, Message::Goodbye(goodbye) if goodbye.reason == GoodbyeReason::Identity));
         let acked = said.iter().any(|message| matches!(message, Message::Ack(_)));
         ensure!(told != rightful && acked == rightful, "the hub said {said:?}");
@@ -187,70 +187,17 @@ async fn a_forged_frame_in_a_rightful_session_is_refused() -> Result<()> {
     two.hub.stop().await
 }
 
+/// What the hub says to a frame in the name of `agent` in a session of `identity`.
+async fn forged(identity: &Identity, hub: &Hub, tenant: Tenant, agent: AgentId) -> Result<Vec<Message>> {
+    let place = Place { tenant, agent, ..wire::first_frame(identity) };
+    wire::send(identity, hub, place, &BodyV1::Gap { reason: "forged".to_owned() }).await
+}
+
 /// Another agent of red's tenant.
 async fn enrolled_twin(two: &Two) -> Result<AgentId> {
     let twin = Agent::new(&two.folder.path().join("other-red"), None, &[])?;
     twin.enroll(&two.hub.token("red").await?).await?;
     Ok(Identity::load(&twin.state())?.agent)
-}
-
-/// Opens a session as `identity`, sends one frame in the name of `agent`, and answers what the hub says until it
-/// acknowledges or ends the session.
-async fn send_one(identity: &Identity, hub: &Hub, tenant: Tenant, agent: AgentId) -> Result<Vec<Message>> {
-    let address = format!("localhost:{}", hub.quic);
-    let connected = quic::connect(&address, quic::session_tls(identity)?, message::ALPN_SESSION).await?;
-    let (mut control, mut answers) = connected.connection.open_bi().await?;
-    let hello = Message::Hello(Hello {
-        wire_min: message::WIRE_VERSION_MIN,
-        wire_max: message::WIRE_VERSION_MAX,
-        agent: identity.agent,
-        tenant: identity.tenant.to_string(),
-        epoch: Epoch::FIRST,
-        key_id: KeyId([1; 8]),
-        policy: PolicyHash([2; 16]),
-        program: "forger".to_owned(),
-        now_ms: 0,
-    });
-    control.write_all(&hello.encode()).await?;
-    let mut said = Vec::new();
-    let mut buffer = Vec::new();
-    loop {
-        let done = |message: &Message| matches!(message, Message::Ack(_) | Message::Goodbye(_));
-        if said.last().is_some_and(done) {
-            connected.close().await;
-            return Ok(said);
-        }
-        match message::decode(&buffer)? {
-            Decoded::Message(message, used) => {
-                buffer.drain(..used);
-                if matches!(message, Message::Welcome(_)) {
-                    let place = Place {
-                        tenant: tenant.clone(),
-                        agent,
-                        epoch: Epoch::FIRST,
-                        lane: Lane::Bulk,
-                        seq: Seq(1),
-                        through: Seq(1),
-                        source: SourceId([3; 16]),
-                        key_id: KeyId([1; 8]),
-                        policy: PolicyHash([2; 16]),
-                        previous: ContentHash([0; 32]),
-                    };
-                    let body = BodyV1::Gap { reason: "forged".to_owned() };
-                    let frame = frame::pack(place, &body)?;
-                    let mut lane = connected.connection.open_uni().await?;
-                    lane.write_all(&frame.bytes).await?;
-                    lane.finish()?;
-                }
-                said.push(message);
-            }
-            Decoded::Ignored(used) => drop(buffer.drain(..used)),
-            Decoded::Need(_) => match answers.read_chunk(4096, true).await {
-                Ok(Some(chunk)) => buffer.extend_from_slice(&chunk.bytes),
-                Ok(None) | Err(_) => return Ok(said),
-            },
-        }
-    }
 }
 
 /// Gives red's agent a certificate of the hub's own CA whose time is over.
