@@ -106,7 +106,7 @@ pub async fn run(config: &Config, mode: Mode, stop: CancellationToken) -> Result
         Ledger::open(&ledger::path(&config.state_dir), &identity.tenant, identity.agent, clock.clone())?;
     let hub = config.hub.clone().unwrap_or_else(|| identity.hub.clone());
     let (link, link_seen) = watch::channel(LinkState::default());
-    let reporter = Reporter::new(config, &identity, &hub, &sanitizer, clock.clone());
+    let mut reporter = Reporter::new(config, &identity, &hub, &sanitizer, clock.clone());
 
     let (read, sent) = (stop.child_token(), CancellationToken::new());
     let mut sources = JoinSet::new();
@@ -117,7 +117,6 @@ pub async fn run(config: &Config, mode: Mode, stop: CancellationToken) -> Result
         large: Arc::default(),
         runtime: Handle::current(),
     };
-    let mut reporter = reporter;
     for source in &config.sources {
         let status = SharedStatus::new(source.kind);
         let name = sanitizer.string(source.name.as_str(), Place::Path)?;
@@ -154,22 +153,31 @@ pub async fn run(config: &Config, mode: Mode, stop: CancellationToken) -> Result
     // The head closes, then the line behind it; what is spooled and not confirmed stays.
     read.cancel();
     while sources.join_next().await.is_some() {}
-    let outcome = match (outcome, mode) {
-        (Ok(()), Mode::Once { timeout }) if !stop.is_cancelled() => {
-            confirmed(&spool, timeout, &link_seen, &stop).await
-        }
-        (outcome, _) => {
-            let link = link_seen.borrow().connected;
-            if link && outcome.is_ok() {
-                drop(confirmed(&spool, DRAIN_ACKS, &link_seen, &CancellationToken::new()).await);
-            }
-            outcome
-        }
-    };
+    let outcome = last_frames(outcome, &spool, &link_seen, (mode, &stop)).await;
     sent.cancel();
     while stages.join_next().await.is_some() {}
     let closed = spool.close().await;
     outcome.and(closed.map_err(AgentError::from))
+}
+
+/// Gives the hub time to confirm what was read: as long as it was said where everything is read once, else a moment.
+async fn last_frames(
+    outcome: Result<(), AgentError>,
+    spool: &Spool,
+    link: &watch::Receiver<LinkState>,
+    (mode, stop): (Mode, &CancellationToken),
+) -> Result<(), AgentError> {
+    outcome?;
+    match mode {
+        Mode::Once { timeout } if !stop.is_cancelled() => confirmed(spool, timeout, link, stop).await,
+        Mode::Once { .. } | Mode::Watch => {
+            if link.borrow().connected {
+                // Whatever is not confirmed by then is sent after the next start.
+                drop(confirmed(spool, DRAIN_ACKS, link, &CancellationToken::new()).await);
+            }
+            Ok(())
+        }
+    }
 }
 
 /// Waits until the sources end by themselves, or until `stop`.

@@ -263,7 +263,7 @@ fn spool(state_dir: &Path, raw: &RawSpool, at: &dyn Fn(&str) -> String) -> Resul
         RawVolatile::Allow => Volatile::Allow,
     };
     if config.bytes_max < 4 * config.segment_bytes {
-        let least = 4 * config.segment_bytes >> 20;
+        let least = (4 * config.segment_bytes) >> 20;
         return Err((at("max_bytes"), format!("max_bytes must be at least {least} MiB")));
     }
     if config.linger_ms > limits::LINGER_MS_MAX {

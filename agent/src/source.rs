@@ -6,7 +6,6 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
@@ -98,7 +97,7 @@ pub fn run(
     duty: Duty,
     stop: &CancellationToken,
 ) -> Result<(), SourceError> {
-    let (hints, received) = Hints::new();
+    let hints = Hints::new();
     let mut watcher = None;
     let mut watch = duty == Duty::Watch && config.events == Events::On;
     let mut look = Look::Everywhere;
@@ -111,7 +110,7 @@ pub fn run(
         if look == Look::Everywhere {
             whole_at = Instant::now();
         }
-        let outcome = timed(&mut source, &look, &mut intake, stop);
+        let outcome = timed(source.as_mut(), &look, &mut intake, stop);
         let again = match outcome {
             Ok(again) => {
                 intake.status().lock().problem = None;
@@ -136,7 +135,7 @@ pub fn run(
             break;
         }
         let whole = whole_at + Duration::from_millis(config.reconcile_ms);
-        let Some(next) = next_look(&received, &hints, &source, again, whole, stop) else { break };
+        let Some(next) = next_look(&hints, source.as_ref(), again, whole, stop) else { break };
         look = next;
     }
     drop(watcher);
@@ -145,7 +144,7 @@ pub fn run(
 
 /// Reads, and counts the time that went neither into sanitizing nor into the spool.
 fn timed(
-    source: &mut Box<dyn Source>,
+    source: &mut dyn Source,
     look: &Look,
     intake: &mut Intake,
     stop: &CancellationToken,
@@ -179,9 +178,8 @@ fn paused(stop: &CancellationToken, wait: Duration, intake: &Intake) -> bool {
 
 /// Waits until there is something to look at; `None`: the agent stops.
 fn next_look(
-    received: &Receiver<PathBuf>,
     hints: &Hints,
-    source: &Box<dyn Source>,
+    source: &dyn Source,
     again: Again,
     whole: Instant,
     stop: &CancellationToken,
@@ -196,22 +194,18 @@ fn next_look(
         }
         let now = Instant::now();
         if now >= whole || hints.overflowed() || places.len() > limits::HINTS_MAX {
-            while received.try_recv().is_ok() {}
+            hints.clear();
             return Some(Look::Everywhere);
         }
         if ready.is_some_and(|at| now >= at) {
             return Some(Look::At(places));
         }
         let until = ready.map_or(whole, |at| at.min(whole)).saturating_duration_since(now);
-        match received.recv_timeout(until.min(STOP_LOOKED_FOR)) {
-            Ok(changed) => {
-                if let Some(place) = source.place(&changed) {
-                    places.insert(place);
-                    let gather = Duration::from_millis(limits::HINT_GATHER_MS);
-                    ready.get_or_insert_with(|| Instant::now() + gather);
-                }
-            }
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+        let place = hints.next(until.min(STOP_LOOKED_FOR)).and_then(|changed| source.place(&changed));
+        if let Some(place) = place {
+            places.insert(place);
+            let gather = Duration::from_millis(limits::HINT_GATHER_MS);
+            ready.get_or_insert_with(|| Instant::now() + gather);
         }
     }
 }

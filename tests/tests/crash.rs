@@ -68,7 +68,7 @@ impl Load {
         fs::write(history.join(format!("m{}.rs", round % 20)), self.random.prose(4))?;
         git(&history, &["add", "-A"])?;
         git(&history, &["commit", "-q", "--allow-empty", "-m", &format!("round {round}")])?;
-        if round % 4 == 0 {
+        if round.is_multiple_of(4) {
             let name = format!("scan{round}.sarif");
             let sarif = serde_json::json!({"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "generated"}},
                 "results": [{"ruleId": name, "message": {"text": "x"}}]}]});

@@ -83,8 +83,8 @@ async fn what_cannot_be_read_is_listed_and_the_rest_goes_on() -> Result<()> {
     agent.run_once()?;
     agent.finish().await?;
     fs::write(input.join("shut.txt"), "not readable any more")?;
-    fs::set_permissions(input.join("shut.txt"), fs::Permissions::from_mode(0))?;
-    fs::set_permissions(input.join("closed"), fs::Permissions::from_mode(0))?;
+    fs::set_permissions(input.join("shut.txt"), fs::Permissions::from_mode(0o000))?;
+    fs::set_permissions(input.join("closed"), fs::Permissions::from_mode(0o000))?;
     fs::write(input.join("open.txt"), "readable, and changed")?;
 
     // Root may read everything; somebody else may not.

@@ -55,22 +55,14 @@ async fn watched(more: &str) -> Result<()> {
     changing.await??;
 
     let wanted = Wanted::read(&world.input())?;
-    let mut last = String::new();
     let outcome = until("the hub to hold what is there", SETTLE_SECONDS, || {
         let difference = wanted.difference(&world);
-        async {
-            difference
-                .await
-                .map_or_else(|error| Some(error.to_string()), |difference| difference)
-                .is_none()
-                .then_some(())
-        }
+        async { matches!(difference.await, Ok(None)).then_some(()) }
     })
     .await;
-    if outcome.is_err() {
-        last = wanted.difference(&world).await?.unwrap_or_default();
+    if let Err(error) = outcome {
+        return Err(error.context(wanted.difference(&world).await?.unwrap_or_default()));
     }
-    outcome.map_err(|error| error.context(last))?;
     world.caught_up(30).await?;
     contents_agree(&world, &wanted).await?;
     world.agent.stop().await?;

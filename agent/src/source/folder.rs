@@ -371,15 +371,14 @@ impl Pass<'_> {
             stat.modified_ns = 0;
         }
         self.folder.unsettled.remove(path);
-        self.hand_in(path, key, stat, &content, seen)
+        self.hand_in(path, key, (stat, &content), seen)
     }
 
     fn hand_in(
         &mut self,
         path: &Path,
         key: &[u8],
-        stat: Stat,
-        content: &[u8],
+        (stat, content): (Stat, &[u8]),
         seen: Option<&Seen>,
     ) -> Result<Option<(Stat, LeftOut)>, FileError> {
         let fingerprint = self.intake.sanitizer().fingerprint(content);

@@ -5,22 +5,34 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
 
 use notify::{Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::limits;
 
-/// Where hints go.
+/// Where hints come in.
 pub(super) struct Hints {
     sender: SyncSender<PathBuf>,
+    received: Receiver<PathBuf>,
     overflow: Arc<AtomicBool>,
 }
 
 impl Hints {
-    /// The two ends; paths that changed come out of the second.
-    pub(super) fn new() -> (Self, Receiver<PathBuf>) {
-        let (sender, receiver) = sync_channel(limits::HINTS_MAX);
-        (Self { sender, overflow: Arc::default() }, receiver)
+    /// None yet.
+    pub(super) fn new() -> Self {
+        let (sender, received) = sync_channel(limits::HINTS_MAX);
+        Self { sender, received, overflow: Arc::default() }
+    }
+
+    /// The next path that changed, if there is one in time.
+    pub(super) fn next(&self, wait: Duration) -> Option<PathBuf> {
+        self.received.recv_timeout(wait).ok()
+    }
+
+    /// Forgets what has come so far.
+    pub(super) fn clear(&self) {
+        while self.received.try_recv().is_ok() {}
     }
 
     /// Whether hints were lost since it was asked last.
