@@ -166,8 +166,8 @@ fn every_dependency_is_used_and_the_named_ones_where_they_belong() -> Result<()>
         Ok(())
     };
     only_in("bincode::config", "protocol/src/encoding.rs")?;
-    only_in("sled::open", "agent/src/spool")?;
-    only_in("sled::Config", "agent/src/spool").or_else(|_| only_in("sled::open", "agent/src/spool"))?;
+    only_in("sled::", "agent/src/spool")?;
+    only_in("git2::", "agent/src/")?;
     only_in("aho_corasick::", "sanitizer/")?;
     only_in("regex::bytes", "sanitizer/")?;
     only_in("notify::", "agent/src/source")?;
