@@ -27,6 +27,7 @@ pub trait Objects: Send + Sync + 'static {
 }
 
 /// An object's name: `/`-separated components of `a-z A-Z 0-9 . _ -`, none of them empty, `.` or `..`.
+/// No key is the folder of another: where `a` is an object, `a/b` is none.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(String);
 

@@ -170,7 +170,7 @@ impl Writer {
                     Ok(command) => command,
                     Err(_) => {
                         self.close_frames(Due::Late);
-                        self.commit();
+                        self.commit(Due::Late);
                         continue;
                     }
                 },
@@ -180,12 +180,12 @@ impl Writer {
             loop {
                 let Some(command) = next else {
                     self.close_frames(Due::All);
-                    self.commit();
+                    self.commit(Due::All);
                     return None;
                 };
                 if let Some(closing) = self.take(command) {
                     self.close_frames(Due::All);
-                    self.commit();
+                    self.commit(Due::All);
                     return Some(closing);
                 }
                 if self.group.bytes >= limits::GROUP_BYTES {
@@ -197,7 +197,7 @@ impl Writer {
                 }
             }
             self.close_frames(Due::Late);
-            self.commit();
+            self.commit(Due::Late);
         }
     }
 
@@ -223,7 +223,7 @@ impl Writer {
             }
             Command::NewEpoch(done) => {
                 self.close_frames(Due::All);
-                self.commit();
+                self.commit(Due::Late);
                 let outcome = self.renumber(self.epoch.next());
                 self.publish();
                 answer(done, outcome.map(|()| self.epoch));
@@ -399,8 +399,8 @@ impl Writer {
     }
 
     /// Makes the group durable and tells who waits.
-    fn commit(&mut self) {
-        let due = self.acks_since.is_some_and(|since| since.elapsed() >= ACK_DELAY);
+    fn commit(&mut self, acks: Due) {
+        let due = self.acks_since.is_some_and(|since| acks == Due::All || since.elapsed() >= ACK_DELAY);
         let group = std::mem::take(&mut self.group);
         if group.frames.is_empty() && group.checkpoints.is_empty() && !due {
             group.done.into_iter().for_each(|done| done.answer(Ok(())));
