@@ -298,7 +298,7 @@ impl Reporter {
     async fn run(
         mut self,
         spool: watch::Receiver<spool::State>,
-        link: watch::Receiver<LinkState>,
+        mut link: watch::Receiver<LinkState>,
         stop: CancellationToken,
     ) -> Result<(), AgentError> {
         let mut last = false;
@@ -314,9 +314,13 @@ impl Reporter {
             if last {
                 return Ok(());
             }
+            let told = (self.status.link.connected, self.status.link.problem.clone());
+            let news = |link: &LinkState| link.connected != told.0 || link.problem != told.1;
             tokio::select! {
                 () = stop.cancelled() => last = true,
                 () = tokio::time::sleep(STATUS_EVERY) => {}
+                // A link that is gone for good changes no more.
+                Ok(_) = link.wait_for(news) => {}
             }
         }
     }

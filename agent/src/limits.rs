@@ -1,13 +1,13 @@
 //! What the agent holds in memory and on its disk at the most.
 
 /// Envelopes handed to the spool whose frames are not durable yet, in bytes; part of the memory budget.
-pub const SPOOL_IN_FLIGHT_BYTES: usize = 6 << 20;
+pub const SPOOL_IN_FLIGHT_BYTES: usize = 3 << 20;
 /// Batches handed to the spool that wait for its writer.
 pub const SPOOL_QUEUE_BATCHES: usize = 1_024;
 /// A segment's length, in bytes, preallocated.
 pub const SEGMENT_BYTES: u64 = 32 << 20;
 /// Frames written before they are synced together, in bytes.
-pub const GROUP_BYTES: u64 = 1 << 20;
+pub const GROUP_BYTES: u64 = 512 << 10;
 /// How long a group waits for company, in milliseconds.
 pub const GROUP_WAIT_MS: u64 = 2;
 /// sled's page cache, in bytes; part of the memory budget.

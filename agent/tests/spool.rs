@@ -1,4 +1,5 @@
 //! The spool as its users see it: what it answered for is there after every end, in order, once.
+#![expect(clippy::unwrap_used, reason = "a failure ends the test")]
 
 use std::fs;
 use std::os::unix::fs::FileExt;

@@ -132,6 +132,7 @@ impl CliError {
         match self {
             Self::Config(_) => 64,
             Self::Unknown(_) => 65,
+            Self::Hub(HubError::Locked(_)) => 75,
             Self::Hub(_) | Self::Failed(_) => 1,
         }
     }
@@ -253,6 +254,7 @@ async fn agents(config: &Config, json: bool) -> Result<(), CliError> {
 }
 
 async fn rebuild(config: &Config, tenant: Option<Tenant>) -> Result<(), CliError> {
+    let _lock = hub::lock(config)?;
     let parts = Parts::open(config)?;
     let pipeline = parts.pipeline(config, Metrics::new())?;
     let frames = pipeline.rebuild(tenant.as_ref()).await.map_err(failed)?;

@@ -40,6 +40,9 @@ pub enum HubError {
     /// The second scan's rules.
     #[error(transparent)]
     Rules(#[from] certus_sanitizer::RulesError),
+    /// Another process works on the same folder.
+    #[error("another certus-hub works on {0}; stop that one first")]
+    Locked(std::path::PathBuf),
     /// A stage ended that should not.
     #[error("the {0} stage failed")]
     Stage(&'static str),
@@ -87,11 +90,27 @@ impl Parts {
     }
 }
 
+/// Takes the data folder for this process alone, as long as the answer lives.
+///
+/// # Errors
+/// [`HubError::Locked`] where another one has it.
+pub fn lock(config: &Config) -> Result<std::fs::File, HubError> {
+    let path = config.data_dir.join("lock");
+    std::fs::create_dir_all(&config.data_dir)?;
+    let file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
+    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(HubError::Locked(config.data_dir.clone())),
+        Err(error) => Err(std::io::Error::from(error).into()),
+    }
+}
+
 /// Runs the hub until `stop`.
 ///
 /// # Errors
 /// See [`HubError`].
 pub async fn run(config: &Config, stop: CancellationToken) -> Result<(), HubError> {
+    let _lock = lock(config)?;
     let parts = Parts::open(config)?;
     let metrics = Metrics::new();
     let pipeline = parts.pipeline(config, metrics.clone())?;

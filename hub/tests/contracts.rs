@@ -1,4 +1,5 @@
 //! What every store, queue and index has to do, whatever stands behind it: one suite for each seam, run on all of them.
+#![expect(clippy::unwrap_used, reason = "a failure ends the test")]
 
 use std::sync::Arc;
 use std::time::Duration;

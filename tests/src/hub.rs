@@ -30,12 +30,24 @@ impl Hub {
     /// # Errors
     /// It does not come up; its log is in the folder.
     pub async fn start(folder: &Path) -> Result<Self> {
+        Self::configured(folder, "off").await
+    }
+
+    /// The same, with an API that speaks TLS as it does in production.
+    ///
+    /// # Errors
+    /// It does not come up.
+    pub async fn start_with_tls(folder: &Path) -> Result<Self> {
+        Self::configured(folder, "on").await
+    }
+
+    async fn configured(folder: &Path, tls: &str) -> Result<Self> {
         fs::create_dir_all(folder)?;
         let quic = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let api = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let data = folder.join("data");
         let config = format!(
-            "data_dir = {data:?}\n[log]\nformat = \"json\"\n[listen]\nquic = \"127.0.0.1:{quic}\"\napi = \"127.0.0.1:{api}\"\n[api]\ntls = \"off\"\n"
+            "data_dir = {data:?}\n[log]\nformat = \"json\"\n[listen]\nquic = \"127.0.0.1:{quic}\"\napi = \"127.0.0.1:{api}\"\n[api]\ntls = {tls:?}\n"
         );
         fs::write(folder.join("hub.toml"), config)?;
         let mut hub = Self { folder: folder.to_owned(), quic, process: None };

@@ -96,6 +96,8 @@ async fn what_is_rejected_leaves_no_byte_behind() -> Result<()> {
     );
 
     // Made anew from raw/, it stays away, and what was released stays.
+    let refused = hub.command(&["rebuild"]).await.unwrap_err().to_string();
+    ensure!(refused.contains("another certus-hub works on"), "{refused}");
     hub.stop().await?;
     hub.command(&["rebuild"]).await?;
     hub.run().await?;

@@ -16,7 +16,7 @@ const IDLE_TIMEOUT_MS: u32 = 30_000;
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 const SOCKET_BUFFER_BYTES: usize = 4 << 20;
 /// What quinn may hold of unacknowledged stream data; part of the agent's memory budget.
-const SEND_WINDOW_BYTES: u64 = 4 << 20;
+const SEND_WINDOW_BYTES: u64 = 2 << 20;
 const STREAM_RECEIVE_WINDOW_BYTES: u32 = 256 << 10;
 const RECEIVE_WINDOW_BYTES: u32 = 1 << 20;
 
