@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -47,6 +48,53 @@ pub fn in_segments(state: &Path) -> Result<BTreeMap<FrameName, Found>> {
         }
     }
     Ok(found)
+}
+
+/// The place in a spool's newest segment where the next frame will be written.
+#[derive(Debug)]
+pub struct Tail {
+    segment: fs::File,
+    /// Behind the last frame, and the last frame itself: it goes where it was written but not accepted.
+    places: Vec<(u64, [u8; TAIL_BYTES])>,
+}
+
+/// So much tells one frame from another.
+const TAIL_BYTES: usize = 160;
+
+impl Tail {
+    /// The tail as it is now; `None` where there is no segment yet.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn of(state: &Path) -> Result<Option<Self>> {
+        let Ok(entries) = fs::read_dir(state.join("spool/segments")) else { return Ok(None) };
+        let paths = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
+        let Some(newest) = paths.into_iter().max() else { return Ok(None) };
+        let bytes = fs::read(&newest)?;
+        let (mut last, mut end) = (SEGMENT_HEAD_BYTES, SEGMENT_HEAD_BYTES);
+        while let Some((header, _)) = bytes.get(end..).and_then(|rest| frame::split(rest).ok()) {
+            last = end;
+            end += header.frame_bytes();
+        }
+        let segment = fs::File::open(newest)?;
+        let places = [last as u64, end as u64].map(|at| (at, head_at(&segment, at)));
+        Ok(Some(Self { segment, places: places.into() }))
+    }
+
+    /// Whether another frame was written since.
+    pub fn is_written(&self) -> bool {
+        self.places.iter().any(|(at, before)| {
+            let now = head_at(&self.segment, *at);
+            now != *before && now[..4] != [0; 4]
+        })
+    }
+}
+
+fn head_at(segment: &fs::File, at: u64) -> [u8; TAIL_BYTES] {
+    let mut head = [0; TAIL_BYTES];
+    // Past the end there is nothing, and nothing is zero.
+    drop(segment.read_at(&mut head, at));
+    head
 }
 
 /// Frames under the hub's `raw/`; each stands where its header says.

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use certus_protocol::envelope::BodyV1 as Envelope;
 use certus_protocol::frame::{self, BodyV1};
 use certus_protocol::ids::ContentHash;
 use end_to_end::agent::SourceLines;
-use end_to_end::frames::{FrameName, in_raw, in_segments, without_holes};
+use end_to_end::frames::{FrameName, Tail, in_raw, in_segments, without_holes};
 use end_to_end::tree::{Random, git};
 use end_to_end::until;
 use end_to_end::world::World;
@@ -18,6 +18,8 @@ use end_to_end::world::World;
 const KILLS: usize = 200;
 /// Up to how long an agent lives: most end at work.
 const AGENT_LIFE_MS: usize = 120;
+/// How long to wait for an agent to write.
+const STRIKE_PATIENCE: Duration = Duration::from_millis(1_500);
 /// Up to how long a hub lives: agents come back after a moment only.
 const HUB_LIFE_MS: usize = 700;
 
@@ -86,10 +88,15 @@ async fn killed_agents_lose_and_repeat_nothing() -> Result<()> {
     let mut load = Load::new(&world.input())?;
     let mut random = Random::new(77);
     let mut kills = Vec::new();
-    for _ in 0..KILLS {
+    for number in 0..KILLS {
         load.round(&world.input())?;
+        let tail = Tail::of(&world.agent.state())?;
         world.agent.run()?;
-        tokio::time::sleep(Duration::from_millis(random.below(AGENT_LIFE_MS) as u64)).await;
+        match tail {
+            // Every fourth one dies just when it writes; the others at any moment.
+            Some(tail) if number % 4 == 3 => strike(tail).await?,
+            _ => tokio::time::sleep(Duration::from_millis(random.below(AGENT_LIFE_MS) as u64)).await,
+        }
         world.agent.kill().await?;
         kills.push((in_segments(&world.agent.state())?, names(&in_raw(&world.hub.data())?)));
     }
@@ -142,6 +149,17 @@ async fn killed_hubs_lose_and_repeat_nothing() -> Result<()> {
     once_each(&world)?;
     world.agent.stop().await?;
     world.hub.stop().await
+}
+
+/// Waits for the moment at which a frame stands in the segment, and may not be accepted yet.
+async fn strike(tail: Tail) -> Result<()> {
+    let watching = tokio::task::spawn_blocking(move || {
+        let began = Instant::now();
+        while !tail.is_written() && began.elapsed() < STRIKE_PATIENCE {
+            std::hint::spin_loop();
+        }
+    });
+    Ok(watching.await?)
 }
 
 fn names(found: &BTreeMap<FrameName, end_to_end::frames::Found>) -> BTreeMap<FrameName, ContentHash> {
