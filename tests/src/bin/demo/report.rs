@@ -123,7 +123,7 @@ pub(crate) async fn answers(api: &Api, path: &Path) -> Result<()> {
             text("level"),
             text("rule"),
             finding["locations"][0]["path"].as_str().unwrap_or_default(),
-            finding["locations"][0]["line_start"]
+            finding["locations"][0]["start_line"]
         );
     }
     Ok(())
