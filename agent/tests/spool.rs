@@ -149,6 +149,26 @@ async fn what_was_accepted_is_there_after_a_restart_with_its_checkpoint() {
 }
 
 #[tokio::test]
+async fn a_snapshot_of_the_index_that_a_kill_cut_short_costs_nothing() {
+    let home = Home::new();
+    let spool = home.open().await;
+    spool.accept(home.batch(Lane::Bulk, "a.txt", b"first", "1")).await.unwrap();
+    spool.close().await.unwrap();
+    drop(home.open().await.close().await);
+    let index = home.dir().join("index");
+    let names = fs::read_dir(&index).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let snapshot = names.filter(|name| name.starts_with("snap.")).max().unwrap();
+    let whole = fs::read(index.join(&snapshot)).unwrap();
+    for length in [0, 5, whole.len() / 2, whole.len()] {
+        fs::write(index.join("snap.00000000FFFFFFFF.generating"), &whole[..length]).unwrap();
+        let spool = home.open().await;
+        assert_eq!(spool.checkpoint(SOURCE, b"a.txt").unwrap().as_deref(), Some(&b"1"[..]), "{length} bytes");
+        assert!(!home.dir().join("index.corrupt-0").exists());
+        spool.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_second_process_is_kept_out_and_so_is_another_agent() {
     let home = Home::new();
     let spool = home.open().await;

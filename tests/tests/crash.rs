@@ -11,7 +11,7 @@ use certus_protocol::frame::{self, BodyV1};
 use certus_protocol::ids::ContentHash;
 use end_to_end::agent::SourceLines;
 use end_to_end::frames::{FrameName, Tail, in_raw, in_segments, without_holes};
-use end_to_end::tree::{Random, git};
+use end_to_end::tree::{Random, agree, git};
 use end_to_end::until;
 use end_to_end::world::World;
 
@@ -117,6 +117,7 @@ async fn killed_agents_lose_and_repeat_nothing() -> Result<()> {
     }
     println!("{KILLS} kills of the agent hit {stages:?}");
     ensure!(stages.len() == 3, "some stage was never hit: {stages:?}");
+    ensure!(!world.agent.state().join("spool/index.corrupt-0").exists(), "an index was set aside");
     once_each(&world)?;
     world.agent.stop().await?;
     world.hub.stop().await
@@ -190,14 +191,16 @@ async fn settle(world: &mut World, load: &Load) -> Result<()> {
     let listed = git(&world.input().join("history"), &["rev-list", "--all"])?;
     let commits: BTreeSet<String> = listed.split_whitespace().map(str::to_owned).collect();
     until("the hub to hold what is there", 120, || async {
-        let tree = world.api.documents("tree").await.ok()?;
+        let tree = world.api.documents("tree").await?;
         let files: BTreeSet<String> = tree.into_keys().map(|(path, _)| path).collect();
-        let history = world.api.documents("history").await.ok()?;
+        let history = world.api.documents("history").await?;
         let held = history.into_keys().filter(|(path, _)| path.starts_with("commits/"));
         let held: BTreeSet<String> = held.map(|(_, id)| id).collect();
-        let scans = world.api.documents("scans").await.ok()?;
+        let scans = world.api.documents("scans").await?;
         let reports: BTreeSet<String> = scans.into_keys().map(|(path, _)| path).collect();
-        (files == load.files && held == commits && reports == load.reports).then_some(())
+        agree("files", &files, &load.files)?;
+        agree("commits", &held, &commits)?;
+        agree("reports", &reports, &load.reports)
     })
     .await?;
     world.caught_up(60).await?;

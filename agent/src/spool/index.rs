@@ -8,7 +8,7 @@
 //! | `f` lane seq | segment, offset, length, hash |
 //! | `c` source key | a source's checkpoint |
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,7 +32,9 @@ pub(super) struct Index {
 pub(super) struct Changes(sled::Batch);
 
 impl Index {
+    /// Opens the index, or makes an empty one; the spool's lock is held.
     pub(super) fn open(dir: &Path) -> Result<Self, SpoolError> {
+        remove_drafts(dir)?;
         let database = sled::Config::new()
             .path(dir)
             .cache_capacity(limits::INDEX_CACHE_BYTES)
@@ -163,6 +165,22 @@ impl Changes {
 /// What the key `o` holds for this owner.
 pub(super) fn owner_value(tenant: &Tenant, agent: AgentId) -> Vec<u8> {
     [tenant.as_str().as_bytes(), &[0], &agent.0].concat()
+}
+
+/// Removes snapshots that sled was writing when it was killed: it would take one for the newest and call the database
+/// corrupt (<https://github.com/spacejam/sled/issues/1527>). The one before stands until the new one has its name.
+fn remove_drafts(dir: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "generating") {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 /// The index's folder within a spool's.
