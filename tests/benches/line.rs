@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use end_to_end::agent::{Agent, SourceLines};
 use end_to_end::binaries::binaries;
 use end_to_end::hub::Hub;
@@ -41,7 +41,8 @@ async fn throughput() -> Result<()> {
     let began = Instant::now();
     agent.run()?;
     until("the agent to connect", 30, || async {
-        (agent.status()["link"]["connected"] == true).then_some(())
+        ensure!(agent.status()["link"]["connected"] == true, "{}", agent.status()["link"]);
+        Ok(())
     })
     .await?;
     println!(
@@ -71,7 +72,10 @@ async fn throughput() -> Result<()> {
         most.0 = resident(agent_id).unwrap_or(0.0).max(most.0);
         most.1 = resident(hub_id).unwrap_or(0.0).max(most.1);
         let done = acknowledged(&agent, FILES);
-        async move { done.then_some(()) }
+        async move {
+            ensure!(done, "some is not");
+            Ok(())
+        }
     })
     .await?;
     let (took, worked) = (began.elapsed().as_secs_f64(), cpu_seconds(agent_id)? - before);
@@ -103,7 +107,8 @@ async fn drain() -> Result<()> {
     let began = Instant::now();
     agent.run()?;
     until("the backlog to be spooled", SECONDS_MAX, || async {
-        (agent.status()["sources"]["tree"]["sent"] == BACKLOG).then_some(())
+        ensure!(agent.status()["sources"]["tree"]["sent"] == BACKLOG, "{}", agent.status()["spool"]);
+        Ok(())
     })
     .await?;
     println!("{BACKLOG} items spooled in {:.1} s", began.elapsed().as_secs_f64());
@@ -115,10 +120,9 @@ async fn drain() -> Result<()> {
     until("the backlog to be drained", SECONDS_MAX, || async {
         let status = agent.status();
         let lane = &status["spool"]["lanes"]["bulk"];
-        (status["link"]["connected"] == true
-            && lane["last"].as_u64() > Some(0)
-            && lane["acked"] == lane["last"])
-            .then_some(())
+        ensure!(status["link"]["connected"] == true, "{}", status["link"]);
+        ensure!(lane["last"].as_u64() > Some(0) && lane["acked"] == lane["last"], "{lane}");
+        Ok(())
     })
     .await?;
     let took = began.elapsed().as_secs_f64();

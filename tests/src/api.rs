@@ -89,8 +89,8 @@ impl Api {
     /// Whether everything that the agent's status calls acknowledged can be found.
     ///
     /// # Errors
-    /// No answer, or one that is no success.
-    pub async fn caught_up(&self, status: &Value) -> Result<bool> {
+    /// It can't yet, or there is no answer.
+    pub async fn caught_up(&self, status: &Value) -> Result<()> {
         let agents = self.get("/v1/agents").await?;
         let id = status["agent"].as_str().unwrap_or_default();
         let agent = agents.as_array().into_iter().flatten().find(|agent| agent["id"] == id);
@@ -100,7 +100,9 @@ impl Api {
             lanes.filter(|there| there["lane"] == lane).find_map(|there| there["processed"].as_u64())
         };
         let lanes = status["spool"]["lanes"].as_object().context("the agent has no status")?;
-        Ok(agent["epoch"] == status["spool"]["epoch"]
-            && lanes.iter().all(|(lane, there)| processed(lane) >= there["acked"].as_u64()))
+        ensure!(agent["epoch"] == status["spool"]["epoch"], "the hub has not seen the agent's epoch");
+        let behind = lanes.iter().find(|(lane, there)| processed(lane) < there["acked"].as_u64());
+        ensure!(behind.is_none(), "not processed yet: {behind:?}");
+        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use tokio::process::Command;
 
 use crate::api::Api;
@@ -73,13 +73,15 @@ impl Hub {
                 .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok())
                 .is_some_and(|listening| listening["pid"].as_u64() == id.map(u64::from));
             async move {
-                match ended {
-                    Some(status) => Some(Err(anyhow::anyhow!("the hub ended with {status}"))),
-                    None => up.then_some(Ok(())),
-                }
+                ensure!(up || ended.is_some(), "it does not listen yet");
+                Ok(ended)
             }
         })
-        .await?
+        .await
+        .and_then(|ended| match ended {
+            Some(status) => bail!("the hub ended with {status}"),
+            None => Ok(()),
+        })
         .with_context(|| log_tail(&log))?;
         self.process = Some(process);
         Ok(())

@@ -1,5 +1,9 @@
 //! What the demo and the tests with real processes share: the two programs, a link between them, and a client.
 
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+
 pub mod agent;
 pub mod api;
 pub mod binaries;
@@ -13,23 +17,26 @@ pub mod tree;
 pub mod wire;
 pub mod world;
 
-/// Asks again and again until there is an answer.
+/// Asks again and again until the answer is no error.
 ///
 /// # Errors
-/// There was none in time; `what` names it.
-pub async fn until<T, F>(what: &str, seconds: u64, mut ask: impl FnMut() -> F) -> anyhow::Result<T>
+/// There was none in time; `what` names it, and the last error says what stood in the way.
+pub async fn until<T, F>(what: &str, seconds: u64, mut ask: impl FnMut() -> F) -> Result<T>
 where
-    F: Future<Output = Option<T>>,
+    F: Future<Output = Result<T>>,
 {
+    let mut last = anyhow!("no answer at all");
     let asking = async {
         loop {
-            if let Some(answer) = ask().await {
-                return answer;
+            match ask().await {
+                Ok(answer) => return answer,
+                Err(error) => last = error,
             }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(seconds), asking)
-        .await
-        .map_err(|_| anyhow::anyhow!("waited {seconds} s in vain for {what}"))
+    match tokio::time::timeout(Duration::from_secs(seconds), asking).await {
+        Ok(answer) => Ok(answer),
+        Err(_) => Err(last.context(format!("waited {seconds} s in vain for {what}"))),
+    }
 }

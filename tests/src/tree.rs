@@ -1,5 +1,6 @@
 //! Makes trees and repositories for tests, from a seed.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -116,4 +117,18 @@ pub fn git(repository: &Path, arguments: &[&str]) -> Result<String> {
         .output()?;
     ensure!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The hub holds what it should.
+///
+/// # Errors
+/// Names some of what it lacks, and some of what is too much.
+pub fn agree(what: &str, held: &BTreeSet<String>, wanted: &BTreeSet<String>) -> Result<()> {
+    let missing: Vec<_> = wanted.difference(held).take(5).collect();
+    let spare: Vec<_> = held.difference(wanted).take(5).collect();
+    ensure!(
+        missing.is_empty() && spare.is_empty(),
+        "{what}: missing {missing:?}, not there any more {spare:?}"
+    );
+    Ok(())
 }

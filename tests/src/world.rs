@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::agent::{Agent, SourceLines};
@@ -59,9 +59,13 @@ impl World {
     pub async fn caught_up(&self, seconds: u64) -> Result<Value> {
         until("the hub to catch up", seconds, || async {
             let status = self.agent.status();
-            let lanes = status["spool"]["lanes"].as_object()?;
-            let sent = lanes.values().all(|lane| lane["acked"] == lane["last"]);
-            (sent && self.api.caught_up(&status).await.unwrap_or(false)).then_some(status)
+            let lanes = status["spool"]["lanes"].as_object().context("the agent has no status")?;
+            ensure!(
+                lanes.values().all(|lane| lane["acked"] == lane["last"]),
+                "the agent still sends: {lanes:?}"
+            );
+            self.api.caught_up(&status).await?;
+            Ok(status)
         })
         .await
     }

@@ -64,8 +64,9 @@ async fn to_a_hub_that_was_not_there_for_the_first_half() -> Result<()> {
         let status = agent.status();
         let all = status["sources"]["tree"]["sent"] == 1_000
             && status["spool"]["lanes"]["bulk"]["last"].as_u64() > Some(0);
-        (all && status["link"]["problem"].as_str().is_some_and(|problem| problem.contains("not reachable")))
-            .then_some(())
+        let told = status["link"]["problem"].as_str().is_some_and(|told| told.contains("not reachable"));
+        ensure!(all && told, "{status}");
+        Ok(())
     })
     .await?;
     // Stopped and started in between: what is spooled stays.
@@ -81,7 +82,9 @@ async fn to_a_hub_that_was_not_there_for_the_first_half() -> Result<()> {
 async fn arrived(hub: &Hub, agent: &Agent, files: usize) -> Result<()> {
     let api = hub.api(TENANT).await?;
     until("everything to arrive", 120, || async {
-        (api.documents("tree").await.ok()?.len() == files).then_some(())
+        let found = api.documents("tree").await?.len();
+        ensure!(found == files, "{found} files of {files}");
+        Ok(())
     })
     .await?;
     let raw = in_raw(&hub.data())?;

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use end_to_end::agent::{Agent, SourceLines};
 use end_to_end::binaries::binaries;
 use end_to_end::hub::Hub;
+use end_to_end::until;
 use tokio::process::Command;
 
 /// A user without any rights.
@@ -110,10 +111,7 @@ async fn what_cannot_be_read_is_listed_and_the_rest_goes_on() -> Result<()> {
     // What can't be read says nothing: what was sent of it before stays.
     ensure!(status["sources"]["docs"]["deleted"] == 0, "{}", status["sources"]["docs"]);
     let api = hub.api("acme").await?;
-    end_to_end::until("the hub to catch up", 30, || async {
-        api.caught_up(&status).await.unwrap_or(false).then_some(())
-    })
-    .await?;
+    until("the hub to catch up", 30, || api.caught_up(&status)).await?;
     let held: Vec<String> = api.documents("docs").await?.into_keys().map(|(path, _)| path).collect();
     ensure!(held == ["closed/inside.txt", "open.txt", "shut.txt"], "{held:?}");
     fs::set_permissions(input.join("closed"), fs::Permissions::from_mode(0o755))?;
@@ -148,8 +146,10 @@ async fn a_source_that_is_gone_deletes_nothing() -> Result<()> {
     let (code, text) = said(&mut agent.program(&["preview", "docs"])?).await?;
     ensure!(code == 65 && text.contains("no such file or folder"), "exit code {code}: {text}");
     let api = hub.api("acme").await?;
-    end_to_end::until("the document to be found", 30, || async {
-        (api.documents("docs").await.ok()?.len() == 1).then_some(())
+    until("the document to be found", 30, || async {
+        let found = api.documents("docs").await?;
+        ensure!(found.len() == 1, "{found:?}");
+        Ok(())
     })
     .await?;
     hub.stop().await

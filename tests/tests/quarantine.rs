@@ -56,8 +56,9 @@ async fn what_is_rejected_leaves_no_byte_behind() -> Result<()> {
 
     let api = hub.api("acme").await?;
     let held = until("two documents to be held back", 30, || async {
-        let held = api.get("/v1/quarantine").await.ok()?;
-        (held.as_array()?.len() == 2).then_some(held)
+        let held = api.get("/v1/quarantine").await?;
+        ensure!(held.as_array().is_some_and(|held| held.len() == 2), "{held}");
+        Ok(held)
     })
     .await?;
     ensure!(!held.to_string().contains(secret.as_str()), "the list shows the value");
@@ -86,7 +87,9 @@ async fn what_is_rejected_leaves_no_byte_behind() -> Result<()> {
     decide("dirty.txt", "reject").await?;
     decide("held.txt", "release").await?;
     until("the released document to be found", 30, || async {
-        (api.search(&zebra).await.ok()?["total"] == 2).then_some(())
+        let answer = api.search(&zebra).await?;
+        ensure!(answer["total"] == 2, "{answer}");
+        Ok(())
     })
     .await?;
     ensure!(needles.found_under(&hub.data())?.is_empty(), "the rejected bytes are still there");

@@ -54,10 +54,7 @@ async fn tenants_see_nothing_of_each_other() -> Result<()> {
     let mut documents = Vec::new();
     for (own, other, agent) in [("red", "blue", &two.red), ("blue", "red", &two.blue)] {
         let api = two.hub.api(own).await?;
-        until("the hub to catch up", 30, || async {
-            api.caught_up(&agent.status()).await.unwrap_or(false).then_some(())
-        })
-        .await?;
+        until("the hub to catch up", 30, || async { api.caught_up(&agent.status()).await }).await?;
         let answer = api.search(&json!({"query": "shared", "mode": "lexical", "limit": 50})).await?;
         ensure!(answer["total"] == 2, "{answer}");
         let counts: Vec<&Value> = answer["facets"]
@@ -107,8 +104,9 @@ async fn refused(agent: &mut Agent, wanted: &str) -> Result<()> {
     agent.run()?;
     let problem = until("the link to be refused", 40, || async {
         let status = agent.status();
-        let problem = status["link"]["problem"].as_str()?;
-        (!problem.contains("has not answered yet")).then(|| problem.to_owned())
+        let problem = status["link"]["problem"].as_str().context("the link has no problem")?;
+        ensure!(!problem.contains("has not answered yet"), "{problem}");
+        Ok(problem.to_owned())
     })
     .await?;
     agent.kill().await?;

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use end_to_end::agent::SourceLines;
-use end_to_end::tree::{Random, git};
+use end_to_end::tree::{Random, agree, git};
 use end_to_end::until;
 use end_to_end::world::World;
 
@@ -46,23 +46,17 @@ async fn watched(more: &str) -> Result<()> {
     // Watching begins before the first reading; only then do events count.
     until("the agent to watch", 30, || async {
         let status = world.agent.status();
-        let sources = status["sources"].as_object()?;
-        (sources.len() == 3 && sources.values().all(|source| source["rounds"].as_u64() >= Some(1)))
-            .then_some(())
+        let sources = status["sources"].as_object().context("the agent has no status")?;
+        let read = sources.values().filter(|source| source["rounds"].as_u64() >= Some(1)).count();
+        ensure!(read == 3, "{read} of 3 sources are read");
+        Ok(())
     })
     .await?;
     let changing = tokio::task::spawn_blocking(move || change(&input));
     changing.await??;
 
     let wanted = Wanted::read(&world.input())?;
-    let outcome = until("the hub to hold what is there", SETTLE_SECONDS, || {
-        let difference = wanted.difference(&world);
-        async { matches!(difference.await, Ok(None)).then_some(()) }
-    })
-    .await;
-    if let Err(error) = outcome {
-        return Err(error.context(wanted.difference(&world).await?.unwrap_or_default()));
-    }
+    until("the hub to hold what is there", SETTLE_SECONDS, || wanted.is_held(&world)).await?;
     world.caught_up(30).await?;
     contents_agree(&world, &wanted).await?;
     world.agent.stop().await?;
@@ -100,8 +94,9 @@ impl Wanted {
         })
     }
 
-    /// Where the hub differs; `None`: nowhere.
-    async fn difference(&self, world: &World) -> Result<Option<String>> {
+    /// # Errors
+    /// Names where the hub differs.
+    async fn is_held(&self, world: &World) -> Result<()> {
         let paths: BTreeSet<String> =
             world.api.documents("tree").await?.into_keys().map(|(path, _)| path).collect();
         let files: BTreeSet<String> = self.files.keys().cloned().collect();
@@ -116,19 +111,10 @@ impl Wanted {
         }
         let reports: BTreeSet<String> =
             world.api.documents("scans").await?.into_keys().map(|(path, _)| path).collect();
-        for (what, held, wanted) in [
-            ("files", &paths, &files),
-            ("objects", &objects, &self.objects),
-            ("references", &references, &self.references),
-            ("reports", &reports, &self.reports),
-        ] {
-            if held != wanted {
-                let missing: Vec<_> = wanted.difference(held).take(5).collect();
-                let spare: Vec<_> = held.difference(wanted).take(5).collect();
-                return Ok(Some(format!("{what}: missing {missing:?}, not there any more {spare:?}")));
-            }
-        }
-        Ok(None)
+        agree("files", &paths, &files)?;
+        agree("objects", &objects, &self.objects)?;
+        agree("references", &references, &self.references)?;
+        agree("reports", &reports, &self.reports)
     }
 }
 

@@ -16,10 +16,6 @@ const TOOLS: [(&str, &str); 3] = [
     ("python3", "installs ruff, whose report is ingested"),
     ("openssl", "tests the certificates of certs/pki.sh"),
 ];
-/// The suites with real processes, one after the other: each measures out the machine by itself.
-const SUITES: [&str; 7] =
-    ["straight_line", "watching", "delivery", "crash", "tenants", "quarantine", "errors"];
-
 /// Check everything that must hold before a change lands.
 #[derive(Debug, Parser)]
 #[command(name = "cargo ci")]
@@ -55,6 +51,11 @@ const STEPS: [Step; 8] = [
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    // Paths are the repository's, from wherever this is called.
+    if let Err(error) = std::env::set_current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")) {
+        eprintln!("== the repository that this was built from is gone: {error}");
+        return ExitCode::FAILURE;
+    }
     let mut times = Vec::new();
     let mut failed = None;
     for (name, step) in STEPS {
@@ -76,7 +77,8 @@ fn main() -> ExitCode {
 }
 
 fn run(command: &mut Command) -> Result<()> {
-    let status = command.env("RUSTDOCFLAGS", "-D warnings").status();
+    // An error says what is wrong by itself; a library's backtrace would bury it.
+    let status = command.env("RUSTDOCFLAGS", "-D warnings").env("RUST_LIB_BACKTRACE", "0").status();
     let status = status.with_context(|| format!("{:?} can't be started", command.get_program()))?;
     ensure!(status.success(), "{:?} ended with {status}", command.get_program());
     Ok(())
@@ -103,10 +105,12 @@ fn certificates() -> Result<()> {
     run(Command::new("certs/pki.sh").arg("test").arg(&pki))
 }
 
+/// One after the other: each measures out the machine by itself.
 fn suites(arguments: &Arguments) -> Result<()> {
     let rounds = if arguments.long { 5 } else { 1 };
+    let suites = named_suites()?;
     for round in 1..=rounds {
-        for suite in SUITES {
+        for suite in &suites {
             let began = Instant::now();
             let names = ["test", "--workspace", "--features", "end-to-end/suites", "--test", suite];
             cargo(&[&names[..], &["--", "--test-threads", "1", "--nocapture"]].concat())?;
@@ -114,6 +118,15 @@ fn suites(arguments: &Arguments) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The tests that stand behind the feature `suites`.
+fn named_suites() -> Result<Vec<String>> {
+    let manifest: toml::Table = std::fs::read_to_string("tests/Cargo.toml")?.parse()?;
+    let tests = manifest["test"].as_array().context("tests/Cargo.toml names no test")?;
+    let real = tests.iter().filter(|test| test.get("required-features").is_some());
+    let names = real.filter_map(|test| Some(test.get("name")?.as_str()?.to_owned()));
+    Ok(names.collect())
 }
 
 /// Licences, bans and sources must hold; the advisories too, wherever their database can be reached.

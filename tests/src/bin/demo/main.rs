@@ -131,10 +131,7 @@ async fn demo(arguments: Arguments, running: &mut Running) -> Result<()> {
     times.ingest = began.elapsed();
     let status = agent.status();
     let began = Instant::now();
-    until("everything to be searchable", SEARCHABLE_SECONDS, || async {
-        api.caught_up(&status).await.unwrap_or(false).then_some(())
-    })
-    .await?;
+    until("everything to be searchable", SEARCHABLE_SECONDS, || api.caught_up(&status)).await?;
     times.searchable = began.elapsed();
 
     report::read(&status["sources"][SOURCE], &before);
