@@ -16,9 +16,11 @@ use end_to_end::until;
 use end_to_end::world::World;
 
 const KILLS: usize = 200;
+/// Where a hub's objects stand until they are whole.
+const DRAFTS: &str = "objects/.draft";
 /// Up to how long an agent lives: most end at work.
 const AGENT_LIFE_MS: usize = 120;
-/// How long to wait for an agent to write.
+/// How long to wait for an agent or hub to write.
 const STRIKE_PATIENCE: Duration = Duration::from_millis(1_500);
 /// Up to how long a hub lives: agents come back after a moment only.
 const HUB_LIFE_MS: usize = 700;
@@ -94,7 +96,7 @@ async fn killed_agents_lose_and_repeat_nothing() -> Result<()> {
         world.agent.run()?;
         match tail {
             // Every fourth one dies just when it writes; the others at any moment.
-            Some(tail) if number % 4 == 3 => strike(tail).await?,
+            Some(tail) if number % 4 == 3 => strike(move || tail.is_written()).await?,
             _ => tokio::time::sleep(Duration::from_millis(random.below(AGENT_LIFE_MS) as u64)).await,
         }
         world.agent.kill().await?;
@@ -131,9 +133,16 @@ async fn killed_hubs_lose_and_repeat_nothing() -> Result<()> {
     let mut stages: BTreeMap<&str, usize> = BTreeMap::new();
     world.agent.run()?;
     let mut stored = BTreeMap::new();
-    for _ in 0..KILLS {
+    let drafts = world.hub.data().join(DRAFTS);
+    for number in 0..KILLS {
         load.round(&world.input())?;
-        tokio::time::sleep(Duration::from_millis(random.below(HUB_LIFE_MS) as u64)).await;
+        if number % 8 == 7 {
+            // Every eighth one dies just when it writes; the others at any moment.
+            let drafts = drafts.clone();
+            strike(move || fs::read_dir(&drafts).is_ok_and(|mut drafts| drafts.next().is_some())).await?;
+        } else {
+            tokio::time::sleep(Duration::from_millis(random.below(HUB_LIFE_MS) as u64)).await;
+        }
         world.hub.kill().await?;
         let now = names(&in_raw(&world.hub.data())?);
         *stages.entry(hub_stage(&world.hub.data(), &now)?).or_default() += 1;
@@ -152,11 +161,11 @@ async fn killed_hubs_lose_and_repeat_nothing() -> Result<()> {
     world.hub.stop().await
 }
 
-/// Waits for the moment at which a frame stands in the segment, and may not be accepted yet.
-async fn strike(tail: Tail) -> Result<()> {
+/// Waits for the moment at which something stands on the disk that is not accepted yet.
+async fn strike(is_written: impl Fn() -> bool + Send + 'static) -> Result<()> {
     let watching = tokio::task::spawn_blocking(move || {
         let began = Instant::now();
-        while !tail.is_written() && began.elapsed() < STRIKE_PATIENCE {
+        while !is_written() && began.elapsed() < STRIKE_PATIENCE {
             std::hint::spin_loop();
         }
     });
@@ -169,7 +178,7 @@ fn names(found: &BTreeMap<FrameName, end_to_end::frames::Found>) -> BTreeMap<Fra
 
 /// Where the hub was when it was killed, by what lies on its disk.
 fn hub_stage(data: &Path, stored: &BTreeMap<FrameName, ContentHash>) -> Result<&'static str> {
-    let drafts = fs::read_dir(data.join("objects/.draft"))?.count();
+    let drafts = fs::read_dir(data.join(DRAFTS))?.count();
     if drafts > 0 {
         return Ok("store: an object half put");
     }
