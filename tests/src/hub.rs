@@ -142,7 +142,8 @@ impl Hub {
     /// It failed; with what it said.
     pub async fn command(&self, arguments: &[&str]) -> Result<String> {
         let mut command = Command::new(&binaries()?.hub);
-        let output = command.arg("--config").arg(self.config()).args(arguments).output().await?;
+        command.arg("--config").arg(self.config()).args(arguments).kill_on_drop(true);
+        let output = command.output().await?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "certus-hub {arguments:?}: {said}");
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use end_to_end::binaries::binaries;
 use end_to_end::tree::Random;
+use end_to_end::until;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Command;
 
@@ -34,6 +35,16 @@ fn left_running(path: &Path) -> Result<Vec<String>> {
         }
     }
     Ok(left)
+}
+
+/// What was killed at the demo's end may take a moment to die.
+async fn nothing_is_left_running(path: &Path) -> Result<()> {
+    until("every process of the demo to be gone", 5, || async {
+        let left = left_running(path)?;
+        ensure!(left.is_empty(), "{left:?}");
+        Ok(())
+    })
+    .await
 }
 
 #[tokio::test]
@@ -75,7 +86,7 @@ async fn a_second_run_sends_only_what_changed() -> Result<()> {
         text.contains("only what changed since the last run was sent: 1 resources, 0 deletions"),
         "{text}"
     );
-    ensure!(left_running(&path)?.is_empty(), "{:?}", left_running(&path)?);
+    nothing_is_left_running(&path).await?;
     Ok(())
 }
 
@@ -110,7 +121,7 @@ async fn an_interrupted_demo_leaves_no_process_and_goes_on_next_time() -> Result
             ensure!(sent.is_ok() || sent == Err(rustix::io::Errno::SRCH), "{sent:?}");
         }
         tokio::time::timeout(Duration::from_secs(30), running.wait()).await.context("it does not end")??;
-        ensure!(left_running(&path)?.is_empty(), "{:?}", left_running(&path)?);
+        nothing_is_left_running(&path).await?;
     }
     let output = demo(&path).output().await?;
     ensure!(output.status.success() && said(&output).contains("search       "), "{}", said(&output));
