@@ -1,5 +1,8 @@
 //! From bytes to text and what is known of it. Content decides; the name only helps to tell the language.
 
+use std::fs::File;
+use std::io::{self, Read};
+
 use certus_protocol::envelope::ResourceKind;
 use certus_sanitizer::{Format, decode::Encoding};
 
@@ -25,6 +28,38 @@ impl Extracted {
             Format::Text | Format::Json => ResourceKind::File,
         }
     }
+}
+
+/// Reads a file of `size` bytes; `None` where it is no text.
+///
+/// # Errors
+/// The file system's.
+pub fn read_text(mut file: &File, size: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut content = Vec::with_capacity(size as usize);
+    Read::by_ref(&mut file).take(HEAD_BYTES as u64).read_to_end(&mut content)?;
+    if !is_text(&content) {
+        return Ok(None);
+    }
+    let rest = size.saturating_sub(content.len() as u64);
+    // One byte more tells that it has grown.
+    Read::by_ref(&mut file).take(rest + 1).read_to_end(&mut content)?;
+    Ok(Some(content))
+}
+
+/// How many results a SARIF file holds; `None` where it is none.
+pub fn sarif_results(content: &[u8]) -> Option<u64> {
+    #[derive(serde::Deserialize)]
+    struct Log {
+        runs: Vec<Run>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Run {
+        #[serde(default)]
+        results: Option<Vec<serde::de::IgnoredAny>>,
+    }
+    let content = content.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(content);
+    let log: Log = serde_json::from_slice(content).ok()?;
+    Some(log.runs.iter().map(|run| run.results.as_ref().map_or(0, Vec::len) as u64).sum())
 }
 
 /// Whether bytes whose first are `head` can be text.

@@ -55,7 +55,7 @@ pub fn in_segments(state: &Path) -> Result<BTreeMap<FrameName, Found>> {
 pub struct Tail {
     segment: fs::File,
     /// Behind the last frame, and the last frame itself: it goes where it was written but not accepted.
-    places: Vec<(u64, [u8; TAIL_BYTES])>,
+    places: [(u64, [u8; TAIL_BYTES]); 2],
 }
 
 /// So much tells one frame from another.
@@ -78,7 +78,7 @@ impl Tail {
         }
         let segment = fs::File::open(newest)?;
         let places = [last as u64, end as u64].map(|at| (at, head_at(&segment, at)));
-        Ok(Some(Self { segment, places: places.into() }))
+        Ok(Some(Self { segment, places }))
     }
 
     /// Whether another frame was written since.

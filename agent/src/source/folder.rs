@@ -5,7 +5,7 @@
 //! that is unreadable, or a share that is not mounted, deletes nothing.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::io::{self, Read};
 use std::iter::Peekable;
 use std::os::unix::ffi::OsStrExt;
@@ -358,7 +358,7 @@ impl Pass<'_> {
         let large = self.intake.shared().large.clone();
         let _alone = (stat.size > limits::LARGE_FILE_BYTES)
             .then(|| large.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-        let Some(content) = read_text(&file, stat.size)? else {
+        let Some(content) = extract::read_text(&file, stat.size)? else {
             return Ok(Some((stat, LeftOut::Binary)));
         };
         if Stat::of(&file.metadata()?) != stat || content.len() as u64 != stat.size {
@@ -393,7 +393,7 @@ impl Pass<'_> {
             return Ok(None);
         }
         let Some(extracted) = extract(&name, content) else { return Ok(Some((stat, LeftOut::Binary))) };
-        let results = if extracted.format == Format::Sarif { sarif_results(content) } else { None };
+        let results = if extracted.format == Format::Sarif { extract::sarif_results(content) } else { None };
         if self.folder.config.kind == SourceKind::Sarif && results.is_none() {
             return Ok(Some((stat, LeftOut::NotSarif)));
         }
@@ -564,19 +564,6 @@ impl From<SpoolError> for FileError {
     }
 }
 
-/// The content; `None` where it is no text.
-fn read_text(mut file: &File, size: u64) -> io::Result<Option<Vec<u8>>> {
-    let mut content = Vec::with_capacity(size as usize);
-    Read::by_ref(&mut file).take(extract::HEAD_BYTES as u64).read_to_end(&mut content)?;
-    if !extract::is_text(&content) {
-        return Ok(None);
-    }
-    let rest = size.saturating_sub(content.len() as u64);
-    // One byte more tells that it has grown.
-    Read::by_ref(&mut file).take(rest + 1).read_to_end(&mut content)?;
-    Ok(Some(content))
-}
-
 /// The path with `/` between its components; what is no UTF-8 becomes `%XX`.
 fn readable(path: &Path) -> String {
     match path.to_str() {
@@ -591,22 +578,6 @@ fn readable(path: &Path) -> String {
             })
             .collect(),
     }
-}
-
-/// How many results a SARIF file holds; `None` where it is none.
-pub(super) fn sarif_results(content: &[u8]) -> Option<u64> {
-    #[derive(serde::Deserialize)]
-    struct Log {
-        runs: Vec<Run>,
-    }
-    #[derive(serde::Deserialize)]
-    struct Run {
-        #[serde(default)]
-        results: Option<Vec<serde::de::IgnoredAny>>,
-    }
-    let content = content.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(content);
-    let log: Log = serde_json::from_slice(content).ok()?;
-    Some(log.runs.iter().map(|run| run.results.as_ref().map_or(0, Vec::len) as u64).sum())
 }
 
 fn is_gone(error: &io::Error) -> bool {

@@ -20,10 +20,9 @@ use git2::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::folder::sarif_results;
 use super::{Again, Look, Source, SourceError};
 use crate::config::SourceConfig;
-use crate::extract::extract;
+use crate::extract::{self, extract};
 use crate::limits;
 use crate::sanitize::{Intake, Taken};
 use crate::status::{Holds, LeftOut};
@@ -327,7 +326,8 @@ impl Pass<'_> {
         let Some(extracted) = extract(path, blob.content()) else {
             return self.left_out(path, oid, &LeftOut::Binary);
         };
-        let results = if extracted.format == Format::Sarif { sarif_results(blob.content()) } else { None };
+        let results =
+            if extracted.format == Format::Sarif { extract::sarif_results(blob.content()) } else { None };
         let reference = oid.to_string();
         let raw = RawResource {
             source: self.intake.source(),

@@ -16,6 +16,7 @@ const TOOLS: [(&str, &str); 3] = [
     ("python3", "installs ruff, whose report is ingested"),
     ("openssl", "tests the certificates of certs/pki.sh"),
 ];
+
 /// Check everything that must hold before a change lands.
 #[derive(Debug, Parser)]
 #[command(name = "cargo ci")]
