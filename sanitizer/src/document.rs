@@ -9,7 +9,7 @@ use crate::learn::Learnt;
 use crate::policy::{Policy, Profile};
 use crate::pseudonym::PseudonymKey;
 use crate::rules::{Kind, RulesError};
-use crate::scan::{Scanner, Span};
+use crate::scan::{self, Scanner, Span};
 
 /// Rounds in which what replacing brought together is looked at again.
 const ROUNDS_MAX: usize = 4;
@@ -350,6 +350,9 @@ impl Sanitizer {
             }
             for token in tokens[first..].iter().take_while(|token| token.start < span.end) {
                 let (start, end) = (span.start.max(token.start), span.end.min(token.end));
+                if start < end && scan::is_token(text, start, end) {
+                    continue;
+                }
                 match token.kind {
                     TokenKind::Plain if start < end => found.push(Span { start, end, ..span }),
                     TokenKind::Number if format != Format::Sarif && token.end - token.start >= 8 => {

@@ -2,6 +2,9 @@
 
 use serde::Deserialize;
 
+use crate::credential::{self, Confidence};
+use crate::surprise::Makeup;
+
 /// Which tests a value must pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -15,10 +18,16 @@ pub enum Filter {
     Value,
     /// What is assigned to something that is called a password: no placeholder, no code, no ordinary word.
     Assigned,
+    /// What stands in a password's place, as in a URL.
+    Password,
+    /// `user:password` in base64.
+    Basic,
+    /// 8-4-4-4-12 letters or digits that are no example.
+    Uuid,
     /// Looks random.
     Random,
-    /// Looks random, in upper and lower case: no hash in hexadecimal.
-    Mixed,
+    /// As if drawn at random, and no piece of a certificate or another encoded file.
+    Drawn,
     /// An e-mail address of somebody.
     Email,
     /// An address of some machine.
@@ -76,20 +85,20 @@ const SYSTEM_USERS: [&str; 12] = [
 
 impl Filter {
     /// Whether `value`, which stands at `start` of `text`, may be meant.
-    pub(crate) fn passes(self, text: &[u8], start: usize, value: &[u8]) -> bool {
+    pub(crate) fn passes(self, text: &[u8], start: usize, value: &[u8], thorough: bool) -> bool {
         match self {
             Self::None => true,
             Self::Placeholder => !placeholder(value),
             Self::Value => !placeholder(value) && !is_word(value),
             Self::Assigned => assigned(text, start, value),
-            Self::Random => !placeholder(value) && random(value),
-            Self::Mixed => {
-                let has = |test: fn(&u8) -> bool| value.iter().any(test);
-                !placeholder(value)
-                    && random(value)
-                    && has(u8::is_ascii_uppercase)
-                    && has(u8::is_ascii_lowercase)
+            Self::Password => {
+                let needed = if thorough { Confidence::Maybe } else { Confidence::Sure };
+                credential::password(value) >= needed
             }
+            Self::Basic => basic(value),
+            Self::Uuid => uuid(value),
+            Self::Random => !placeholder(value) && random(value),
+            Self::Drawn => drawn(text, start, value),
             Self::Email => email(value),
             Self::Ip => ip(value),
             Self::Mac => {
@@ -192,6 +201,54 @@ fn switches(value: &[u8]) -> usize {
         _ => 3,
     };
     value.windows(2).filter(|pair| sort(pair[0]) != sort(pair[1])).count()
+}
+
+fn drawn(text: &[u8], start: usize, value: &[u8]) -> bool {
+    let makeup = Makeup::of(value);
+    let enough = makeup.letters() >= 12 && makeup.digits >= 2 && makeup.digits * 16 >= value.len();
+    let cases = makeup.upper > 0 && makeup.lower > 0 || makeup.digits * 8 >= value.len();
+    let beyond_hex = value.iter().filter(|b| (b'g'..=b'z').contains(&(*b | 0x20))).count() >= 4;
+    let sorts = beyond_hex && makeup.others * 8 <= value.len();
+    let sorts = sorts && makeup.surprise() >= if makeup.others > 0 { 4.7 } else { 4.3 };
+    enough && cases && sorts && !placeholder(value) && !encoded_file(text, start, start + value.len())
+}
+
+/// Whether lines of base64 stand before or behind.
+fn encoded_file(text: &[u8], start: usize, end: usize) -> bool {
+    let encoded = |bytes: &[u8]| {
+        let encoded =
+            bytes.iter().filter(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=')).count();
+        let breaks =
+            bytes.iter().filter(|b| matches!(b, b'\n' | b'\r' | b' ' | b'\t' | b'"' | b'\'' | b'\\')).count();
+        bytes.len() >= 40
+            && encoded * 10 >= (bytes.len() - breaks.min(24)) * 10
+            && Makeup::of(bytes).surprise() >= 4.0
+            && breaks <= 24
+    };
+    let before = &text[start.saturating_sub(64)..start];
+    let after = &text[end..text.len().min(end + 64)];
+    encoded(before)
+        || encoded(after)
+        || before.ends_with(b"ssh-rsa ")
+        || before.ends_with(b"ssh-ed25519 ")
+        || before.ends_with(b"-----\n")
+}
+
+fn basic(value: &[u8]) -> bool {
+    let unpadded = value.strip_suffix(b"==").or_else(|| value.strip_suffix(b"=")).unwrap_or(value);
+    let decoded = data_encoding::BASE64_NOPAD.decode(unpadded).unwrap_or_default();
+    decoded.contains(&b':') && decoded.iter().all(|b| (b' '..=b'~').contains(b)) && !decoded.ends_with(b":")
+}
+
+fn uuid(value: &[u8]) -> bool {
+    let hyphens = value.len() == 36
+        && value.iter().enumerate().all(|(i, b)| (*b == b'-') == matches!(i, 8 | 13 | 18 | 23));
+    let mut seen = [false; 128];
+    value.iter().for_each(|b| seen[usize::from(b & 127)] = true);
+    // The digits of an example repeat or stand in a row.
+    let steps = value.windows(2).filter(|pair| pair[0].abs_diff(pair[1]) <= 1).count();
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    hyphens && seen.iter().filter(|seen| **seen).count() >= 9 && steps <= 14 && digits >= 6
 }
 
 fn email(value: &[u8]) -> bool {

@@ -4,6 +4,7 @@
 //! [`Clean`], which nothing else can make. This crate does no I/O, reads no clock and never logs.
 
 mod clean;
+mod credential;
 pub mod decode;
 mod document;
 mod envelope;
@@ -14,6 +15,8 @@ mod policy;
 mod pseudonym;
 pub mod rules;
 mod scan;
+mod simd;
+mod surprise;
 pub mod template;
 pub mod validate;
 

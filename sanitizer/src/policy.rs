@@ -65,7 +65,7 @@ impl Policy {
     pub fn hash(&self) -> PolicyHash {
         let mut hasher = blake3::Hasher::new_derive_key("certus policy v1");
         hasher.update(self.profile.as_str().as_bytes());
-        for table in crate::rules::TABLES {
+        for (_, table) in crate::rules::TABLES {
             hasher.update(&(table.len() as u64).to_le_bytes());
             hasher.update(table.as_bytes());
         }

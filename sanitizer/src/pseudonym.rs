@@ -9,6 +9,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 const PREFIX: &str = "REDACTED_";
 const DIGITS: usize = 16;
+/// A token has no more bytes than this.
+const TYPE_BYTES_MAX: usize = 64;
 
 /// The tenant's pseudonym key.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -66,6 +68,13 @@ fn token_at(bytes: &[u8]) -> Option<usize> {
     let hex =
         digits.iter().take(DIGITS).take_while(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(*b)).count();
     (ends && hex == DIGITS).then_some(PREFIX.len() + name + DIGITS)
+}
+
+/// Whether the byte at `at` belongs to a token.
+pub(crate) fn within_token(bytes: &[u8], at: usize) -> bool {
+    let from = at.saturating_sub(TYPE_BYTES_MAX);
+    let to = bytes.len().min(at + TYPE_BYTES_MAX);
+    tokens(&bytes[from..to]).iter().any(|(start, end)| (from + start..from + end).contains(&at))
 }
 
 /// Where tokens stand in `bytes`, in order.

@@ -1,8 +1,10 @@
 //! The rules: read from tables, checked, compiled. A table that is wrong stops everything: nothing leaves unsanitized.
 //!
-//! A rule is either a token (`prefix` and `body`, see [`crate::template`]) or a regular expression whose first group is the
-//! value. `anchors` (for tokens: the prefixes) or `trigger` say where it is tried; `before` and `after` how
-//! far around, in bytes. `filter` and `check` throw out what has the form but can't be meant.
+//! A rule takes one of five forms. A *token* is known by its own look: `prefix` and `body` (see [`crate::template`]). A *keyed*
+//! value is known by a word shortly before it: `words` and `body`. A *number* of somebody is known by its digits and their
+//! checksum: `number`. An *expression* is tried around its `anchors`, its first group is the value.
+//! What none of these can say is found by code that `finder` names. `filter` and `check` throw out what has the form but
+//! can't be meant; `context` are words of which one must stand near.
 
 use std::sync::OnceLock;
 
@@ -11,20 +13,24 @@ use serde::Deserialize;
 
 use crate::filter::Filter;
 use crate::policy::Profile;
-use crate::template;
+use crate::template::{self, Piece};
 use crate::validate::Check;
 
-/// The tables built in, as text.
-pub(crate) const TABLES: [&str; 5] = [
-    include_str!("../rules/cloud.toml"),
-    include_str!("../rules/forge.toml"),
-    include_str!("../rules/services.toml"),
-    include_str!("../rules/structure.toml"),
-    include_str!("../rules/personal.toml"),
+/// The tables built in: family and text. Where values overlap, the rule that stands first names them.
+pub(crate) const TABLES: &[(&str, &str)] = &[
+    ("cloud", include_str!("../rules/cloud.toml")),
+    ("forge", include_str!("../rules/forge.toml")),
+    ("services", include_str!("../rules/services.toml")),
+    ("structure", include_str!("../rules/structure.toml")),
+    ("personal", include_str!("../rules/personal.toml")),
 ];
 
 const REGEX_BYTES_MAX: usize = 2 << 20;
 const REGEX_CACHE_BYTES_MAX: usize = 256 << 10;
+/// What prefixes have at the least, in bytes.
+const PREFIX_MIN: usize = 2;
+/// What words and anchors have at the least, in bytes.
+const LITERAL_MIN: usize = 3;
 const BEFORE_DEFAULT: usize = 32;
 const AFTER_DEFAULT: usize = 256;
 
@@ -55,8 +61,8 @@ pub enum RulesError {
     /// The table can't be read.
     #[error("rule table {table}: {cause}")]
     Table {
-        /// Its place among the tables, from 0.
-        table: usize,
+        /// Which one.
+        table: String,
         /// What is wrong, with the line.
         cause: String,
     },
@@ -88,25 +94,34 @@ pub struct RawRule {
     pub type_name: String,
     /// Where the format is documented.
     pub source: String,
-    /// How its tokens begin.
+    /// Token: how it begins.
     #[serde(default)]
     pub prefix: Vec<String>,
-    /// What follows a prefix, see [`crate::template`].
+    /// Keyed: words of which one stands shortly before the value.
+    #[serde(default)]
+    pub words: Vec<String>,
+    /// Token: what follows a prefix; keyed: the value. See [`crate::template`].
     pub body: Option<String>,
-    /// Texts near which the expression is tried.
+    /// Number: its letters (in upper case) and digits, without what separates them; it needs `context` or to be `alone`.
+    #[serde(default)]
+    pub number: Vec<String>,
+    /// Number: as it is written where that alone tells what it is.
+    #[serde(default)]
+    pub written: Vec<String>,
+    /// Expression: literals of which one stands in every match.
     #[serde(default)]
     pub anchors: Vec<String>,
     /// Whether case matters in anchors: it does unless this is true.
     #[serde(default)]
     pub nocase: bool,
-    /// What else makes the expression be tried: `digits` or `random`.
-    pub trigger: Option<Trigger>,
     /// The expression; group 1 is the value.
     pub regex: Option<String>,
     /// Bytes before an anchor that belong to the expression.
     pub before: Option<usize>,
     /// Bytes after an anchor's start that belong to it.
     pub after: Option<usize>,
+    /// The code that finds it.
+    pub finder: Option<Finder>,
     /// Throws out what is no value.
     #[serde(default)]
     pub filter: Filter,
@@ -116,6 +131,9 @@ pub struct RawRule {
     /// Words of which one must stand shortly before.
     #[serde(default)]
     pub context: Vec<String>,
+    /// Number: whether it needs no context where nothing else stands in its line, cell or string; for high recall.
+    #[serde(default)]
+    pub alone: bool,
     /// `high`: only in profiles for high recall.
     #[serde(default)]
     pub recall: Recall,
@@ -127,14 +145,26 @@ pub struct RawRule {
     pub negatives: Vec<String>,
 }
 
-/// What makes an expression be tried where it has no anchor.
+/// Code that finds what the other forms can't say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Trigger {
-    /// A group of digits, as of numbers and addresses.
-    Digits,
-    /// A long run of characters of tokens.
+#[serde(rename_all = "kebab-case")]
+pub enum Finder {
+    /// What is assigned to something that is called a password.
+    Password,
+    /// What is assigned to something that is called a secret, token or key.
+    Secret,
+    /// What looks drawn at random.
     Random,
+    /// A UUID that may be a credential.
+    Uuid,
+    /// An address of mail.
+    Email,
+    /// An address of some machine, version 4.
+    Ipv4,
+    /// An address of some machine, version 6.
+    Ipv6,
+    /// A hardware address.
+    Mac,
 }
 
 /// In which profiles a rule is used.
@@ -154,23 +184,38 @@ pub(crate) struct Rule {
     pub(crate) id: String,
     pub(crate) type_name: String,
     pub(crate) kind: Kind,
-    pub(crate) anchors: Vec<String>,
-    pub(crate) nocase: bool,
-    pub(crate) trigger: Option<Trigger>,
-    pub(crate) before: usize,
-    pub(crate) after: usize,
+    pub(crate) form: Form,
     pub(crate) filter: Filter,
     pub(crate) check: Check,
     pub(crate) context: Vec<String>,
-    expression: String,
+}
+
+/// How a rule's values are found.
+#[derive(Debug)]
+pub(crate) enum Form {
+    Token { prefix: Vec<String>, body: Vec<Piece> },
+    Keyed { words: Vec<String>, body: Vec<Piece> },
+    Number { compact: Vec<Vec<Piece>>, written: Vec<Vec<Piece>>, alone: bool },
+    Expression(Expression),
+    Finder(Finder),
+}
+
+/// An expression and where it is tried.
+#[derive(Debug)]
+pub(crate) struct Expression {
+    pub(crate) anchors: Vec<String>,
+    pub(crate) nocase: bool,
+    pub(crate) before: usize,
+    pub(crate) after: usize,
+    text: String,
     compiled: OnceLock<Option<Regex>>,
 }
 
-impl Rule {
+impl Expression {
     /// The compiled expression, made when it is first needed; `None` where it can't be compiled, so that the caller
     /// holds the item back.
     pub(crate) fn regex(&self) -> Option<&Regex> {
-        self.compiled.get_or_init(|| build(&self.expression).ok()).as_ref()
+        self.compiled.get_or_init(|| build(&self.text).ok()).as_ref()
     }
 }
 
@@ -180,9 +225,9 @@ impl Rule {
 /// A table can't be read.
 pub fn raw() -> Result<Vec<(Kind, RawRule)>, RulesError> {
     let mut all = Vec::new();
-    for (table, text) in TABLES.iter().enumerate() {
-        let raw: RawTable =
-            toml::from_str(text).map_err(|error| RulesError::Table { table, cause: error.to_string() })?;
+    for (table, text) in TABLES {
+        let raw: RawTable = toml::from_str(text)
+            .map_err(|error| RulesError::Table { table: (*table).to_owned(), cause: error.to_string() })?;
         all.extend(raw.rule.into_iter().map(|rule| (raw.kind, rule)));
     }
     Ok(all)
@@ -208,50 +253,80 @@ pub(crate) fn load(profile: Profile) -> Result<Vec<Rule>, RulesError> {
 }
 
 fn checked(kind: Kind, raw: RawRule) -> Result<Rule, RulesError> {
-    let wrong = |cause: &str| RulesError::Rule { id: raw.id.clone(), cause: cause.to_owned() };
+    let id = raw.id.clone();
+    let wrong = |cause: String| RulesError::Rule { id: id.clone(), cause };
     let named =
         !raw.type_name.is_empty() && raw.type_name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
     if !named {
-        return Err(wrong("its type must be of A-Z and _"));
-    }
-    let (expression, anchors, before, after) = match (&raw.body, &raw.regex) {
-        (Some(body), None) if !raw.prefix.is_empty() => {
-            let pieces = template::parse(body).map_err(|cause| wrong(&cause))?;
-            let body = template::regex(&pieces).map_err(|cause| wrong(&cause))?;
-            let prefixes: Vec<String> = raw.prefix.iter().map(|prefix| regex::escape(prefix)).collect();
-            let expression =
-                format!("(?:^|[^0-9A-Za-z])((?:{}){body})(?:[^0-9A-Za-z]|$)", prefixes.join("|"));
-            let longest = raw.prefix.iter().map(String::len).max().unwrap_or(0);
-            (expression, raw.prefix.clone(), 1, longest + template::longest(&pieces) + 1)
-        }
-        (None, Some(expression)) if !raw.anchors.is_empty() || raw.trigger.is_some() => {
-            let before = raw.before.unwrap_or(BEFORE_DEFAULT);
-            (expression.clone(), raw.anchors.clone(), before, raw.after.unwrap_or(AFTER_DEFAULT))
-        }
-        _ => return Err(wrong("it needs either prefix and body, or regex and anchors or trigger")),
-    };
-    if regex_syntax_groups(&expression).is_none_or(|groups| groups < 1) {
-        return Err(wrong("its expression can't be read or has no group for the value"));
+        return Err(wrong("its type must be of A-Z and _".to_owned()));
     }
     Ok(Rule {
+        form: form(&raw).map_err(wrong)?,
         id: raw.id,
         type_name: raw.type_name,
         kind,
-        anchors,
-        nocase: raw.nocase,
-        trigger: raw.trigger,
-        before,
-        after,
         filter: raw.filter,
         check: raw.check,
         context: raw.context,
-        expression,
+    })
+}
+
+fn form(raw: &RawRule) -> Result<Form, String> {
+    let body = || template::parse(raw.body.as_deref().unwrap_or_default());
+    let short = |texts: &[String]| texts.iter().find(|text| text.len() < LITERAL_MIN).cloned();
+    let given = [
+        !raw.prefix.is_empty(),
+        !raw.words.is_empty(),
+        !raw.number.is_empty() || !raw.written.is_empty(),
+        raw.regex.is_some(),
+        raw.finder.is_some(),
+    ];
+    if let Some(text) = raw.prefix.iter().find(|prefix| prefix.len() < PREFIX_MIN) {
+        return Err(format!("{text:?} is shorter than {PREFIX_MIN} characters"));
+    }
+    if let Some(text) = short(&raw.words).or_else(|| short(&raw.anchors)) {
+        return Err(format!("{text:?} is shorter than {LITERAL_MIN} characters"));
+    }
+    match given {
+        [true, false, false, false, false] => Ok(Form::Token { prefix: raw.prefix.clone(), body: body()? }),
+        [false, true, false, false, false] => Ok(Form::Keyed { words: raw.words.clone(), body: body()? }),
+        [false, false, true, false, false] => {
+            let parsed =
+                |bodies: &[String]| bodies.iter().map(|body| template::parse(body)).collect::<Result<_, _>>();
+            Ok(Form::Number {
+                compact: parsed(&raw.number)?,
+                written: parsed(&raw.written)?,
+                alone: raw.alone,
+            })
+        }
+        [false, false, false, true, false] => expression(raw).map(Form::Expression),
+        [false, false, false, false, true] => {
+            raw.finder.map(Form::Finder).ok_or_else(|| "it has no finder".to_owned())
+        }
+        _ => Err("it needs exactly one of prefix, words, number, regex, finder".to_owned()),
+    }
+}
+
+fn expression(raw: &RawRule) -> Result<Expression, String> {
+    let text = raw.regex.clone().unwrap_or_default();
+    if raw.anchors.is_empty() {
+        return Err("its expression needs anchors".to_owned());
+    }
+    if groups(&text).is_none_or(|groups| groups < 1) {
+        return Err("its expression can't be read or has no group for the value".to_owned());
+    }
+    Ok(Expression {
+        anchors: raw.anchors.clone(),
+        nocase: raw.nocase,
+        before: raw.before.unwrap_or(BEFORE_DEFAULT),
+        after: raw.after.unwrap_or(AFTER_DEFAULT),
+        text,
         compiled: OnceLock::new(),
     })
 }
 
 /// How many explicit groups an expression has; `None` where it can't be read.
-fn regex_syntax_groups(expression: &str) -> Option<usize> {
+fn groups(expression: &str) -> Option<usize> {
     let mut parser = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build();
     parser.parse(expression).ok().map(|hir| hir.properties().explicit_captures_len())
 }
@@ -271,8 +346,9 @@ mod tests {
     #[test]
     fn every_rule_compiles_within_its_limits() {
         for rule in load(Profile::HighRecall).expect("the tables are right") {
-            assert!(rule.regex().is_some(), "{}: {:?}", rule.id, build(&rule.expression).err());
-            assert!(rule.anchors.iter().all(|anchor| anchor.len() >= 2 || anchor == "@"), "{}", rule.id);
+            if let Form::Expression(expression) = &rule.form {
+                assert!(expression.regex().is_some(), "{}: {:?}", rule.id, build(&expression.text).err());
+            }
         }
     }
 
@@ -291,11 +367,14 @@ mod tests {
         };
         let head = "id = \"x\"\nsource = \"https://x\"\n";
         assert!(rule(&format!("{head}type = \"a b\"")).contains("rule x: its type"));
-        assert!(rule(&format!("{head}type = \"A\"")).contains("prefix and body"));
+        assert!(rule(&format!("{head}type = \"A\"")).contains("exactly one of"));
+        let token = |prefix: &str, body: &str| {
+            rule(&format!("{head}type = \"A\"\nprefix = [\"{prefix}\"]\nbody = \"{body}\""))
+        };
+        assert!(token("pre", "nothing:3").contains("nothing:3"));
+        assert!(token("p", "alnum:3").contains("shorter"));
         assert!(
-            rule(&format!("{head}type = \"A\"\nprefix = [\"p\"]\nbody = \"nothing:3\""))
-                .contains("nothing:3")
+            rule(&format!("{head}type = \"A\"\nanchors = [\"pre\"]\nregex = \"a\"")).contains("no group")
         );
-        assert!(rule(&format!("{head}type = \"A\"\nanchors = [\"p\"]\nregex = \"a\"")).contains("no group"));
     }
 }

@@ -1,17 +1,29 @@
-//! The passes over a text, in order: anchors, digits, random runs; then what overlaps is joined.
+//! Finds values in a text: one pass tells which bytes are of which sort, and where that gives a hint, rules are tried.
 //!
-//! No expression ever runs over a whole text. Each pass finds places where a rule can apply, the places of one rule are
-//! joined into windows, and its expression runs once over each window, so that the work stays linear
-//! however dense the places are.
-
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+//! No expression ever runs over a whole text. Hints are of four sorts: a *run* of token characters that is long and holds a
+//! digit (tokens by their prefix, keyed values by a word before them, random ones); a *word* (anchors of
+//! expressions, names that something is assigned to); a *group of digits* (numbers of somebody); an `@`. The
+//! work at each is bounded, and windows of one expression are joined before it runs, so that the whole
+//! stays linear however dense the hints are.
 
 use crate::SanitizeError;
+use crate::credential::{self, Confidence};
 use crate::policy::Profile;
 use crate::pseudonym;
-use crate::rules::{self, Kind, Rule, RulesError, Trigger};
+use crate::rules::{self, Finder, Form, Kind, Rule, RulesError};
+use crate::simd::{BLOCK, Block, Lanes};
 
-mod runs;
+mod address;
+mod assignment;
+mod literals;
+mod number;
+mod run;
+mod starts;
+mod word;
+
+use starts::Starts;
+
+pub(crate) use assignment::{Assigned, Manner};
 
 /// A value to take out: where, and by which rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,33 +37,32 @@ pub(crate) struct Span {
 #[derive(Debug)]
 pub(crate) struct Scanner {
     rules: Vec<Rule>,
-    exact: Anchors,
-    nocase: Anchors,
-    digits: Vec<u16>,
-    random: Vec<u16>,
+    lanes: Lanes,
+    /// Whether what may be a value is taken for one.
+    thorough: bool,
+    words: word::Words,
+    runs: run::Runs,
+    numbers: number::Numbers,
+    addresses: address::Addresses,
 }
 
-#[derive(Debug)]
-struct Anchors {
-    automaton: AhoCorasick,
-    /// For each pattern, the rules that it makes tried.
-    owners: Vec<Vec<u16>>,
-}
-
+/// Blocks told of at once: the bits stay in the first-level cache.
+const BLOCKS: usize = 64;
 /// How far before a value its context may stand, in bytes.
 const CONTEXT_BYTES: usize = 64;
 
 impl Scanner {
     pub(crate) fn new(profile: Profile) -> Result<Self, RulesError> {
         let rules = rules::load(profile)?;
-        let of = |trigger| {
-            let numbered = rules.iter().enumerate().filter(|(_, rule)| rule.trigger == Some(trigger));
-            numbered.map(|(i, _)| i as u16).collect()
-        };
-        let (digits, random) = (of(Trigger::Digits), of(Trigger::Random));
-        let exact = Anchors::new(&rules, Case::Exact)?;
-        let nocase = Anchors::new(&rules, Case::Folded)?;
-        Ok(Self { rules, exact, nocase, digits, random })
+        Ok(Self {
+            lanes: Lanes::best(),
+            thorough: profile != Profile::Balanced,
+            words: word::Words::new(&rules),
+            runs: run::Runs::new(&rules),
+            numbers: number::Numbers::new(&rules),
+            addresses: address::Addresses::new(&rules),
+            rules,
+        })
     }
 
     pub(crate) fn rule(&self, span: &Span) -> &Rule {
@@ -64,127 +75,86 @@ impl Scanner {
 
     /// Values in `text`, in order, none overlapping another.
     pub(crate) fn find(&self, text: &[u8]) -> Result<Vec<Span>, SanitizeError> {
-        let mut found = Vec::new();
-        for anchors in [&self.exact, &self.nocase] {
-            self.anchored(anchors, text, &mut found)?;
-        }
-        if !self.digits.is_empty() {
-            for (start, end) in runs::digits(text) {
-                for rule in &self.digits {
-                    self.confirm(*rule, text, (start, end), &mut found)?;
+        let mut search =
+            Search { scanner: self, text, found: Vec::new(), windows: Vec::new(), starts: Starts::default() };
+        let (mut runs, mut groups) = (run::Walk::default(), number::Walk::default());
+        let mut addresses = address::Walk::default();
+        let mut blocks = [Block::default(); BLOCKS];
+        let mut from = 0;
+        while from < text.len() {
+            let filled = self.lanes.fill(&self.words.beginnings, text, from, &mut blocks);
+            for (number, block) in blocks[..filled].iter().enumerate() {
+                let at = from + number * BLOCK;
+                search.starts.block(at, block);
+                runs.block(&self.runs, &mut search, at, block);
+                groups.block(&self.numbers, &mut search, at, block);
+                addresses.block(&self.addresses, &mut search, at, block);
+                if block.word != 0 {
+                    self.words.block(&mut search, at, block.word)?;
                 }
             }
+            from += BLOCKS * BLOCK;
         }
-        if !self.random.is_empty() {
-            for window in runs::random(text) {
-                for rule in &self.random {
-                    self.confirm(*rule, text, window, &mut found)?;
-                }
-            }
-        }
-        Ok(joined(found))
-    }
-
-    fn anchored(&self, anchors: &Anchors, text: &[u8], found: &mut Vec<Span>) -> Result<(), SanitizeError> {
-        let mut windows: Vec<Option<(usize, usize)>> = vec![None; self.rules.len()];
-        for hit in anchors.automaton.find_overlapping_iter(text) {
-            for owner in &anchors.owners[hit.pattern().as_usize()] {
-                let rule = &self.rules[usize::from(*owner)];
-                let start = hit.start().saturating_sub(rule.before);
-                let end = (hit.start() + rule.after).min(text.len());
-                match &mut windows[usize::from(*owner)] {
-                    Some((_, open_end)) if start <= *open_end => *open_end = end.max(*open_end),
-                    window => {
-                        if let Some(closed) = window.replace((start, end)) {
-                            self.confirm(*owner, text, closed, found)?;
-                        }
-                    }
-                }
-            }
-        }
-        for (rule, window) in windows.into_iter().enumerate() {
-            if let Some(window) = window {
-                self.confirm(rule as u16, text, window, found)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Runs a rule's expression over a window and keeps what passes its tests.
-    fn confirm(
-        &self,
-        number: u16,
-        text: &[u8],
-        (from, to): (usize, usize),
-        found: &mut Vec<Span>,
-    ) -> Result<(), SanitizeError> {
-        let rule = &self.rules[usize::from(number)];
-        let regex = rule.regex().ok_or_else(|| SanitizeError::Rule(rule.id.clone()))?;
-        let mut groups = regex.capture_locations();
-        let mut at = from;
-        while at <= to && regex.captures_read_at(&mut groups, &text[..to], at).is_some() {
-            let Some((start, end)) = groups.get(1) else { break };
-            at = if end > at { end } else { at + 1 };
-            let (start, end) = whole(text, start, end, rule.kind);
-            if self.meant(rule, text, start, end) {
-                found.push(Span { start, end, rule: number });
-            }
-        }
-        Ok(())
-    }
-
-    fn meant(&self, rule: &Rule, text: &[u8], start: usize, end: usize) -> bool {
-        let value = &text[start..end];
-        if value.is_empty() || !rule.check.holds(value) || !rule.filter.passes(text, start, value) {
-            return false;
-        }
-        let near = text[start.saturating_sub(CONTEXT_BYTES)..start].to_ascii_lowercase();
-        let placed = |word: &String| memchr::memmem::find(&near, word.as_bytes()).is_some();
-        (rule.context.is_empty() || rule.context.iter().any(placed)) && !is_token(text, start, end)
+        self.words.finish(&mut search)?;
+        Ok(joined(search.found))
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Case {
-    Exact,
-    Folded,
+/// One search under way.
+struct Search<'a> {
+    scanner: &'a Scanner,
+    text: &'a [u8],
+    found: Vec<Span>,
+    /// Of each expression that has one, the window that is open: number among the expressions, start, end.
+    windows: Vec<(u16, usize, usize)>,
+    starts: Starts,
 }
 
-impl Anchors {
-    fn new(rules: &[Rule], case: Case) -> Result<Self, RulesError> {
-        let mut patterns: Vec<String> = Vec::new();
-        let mut owners: Vec<Vec<u16>> = Vec::new();
-        for (number, rule) in
-            rules.iter().enumerate().filter(|(_, rule)| rule.nocase == (case == Case::Folded))
-        {
-            for anchor in &rule.anchors {
-                match patterns.iter().position(|known| known == anchor) {
-                    Some(known) => owners[known].push(number as u16),
-                    None => {
-                        patterns.push(anchor.clone());
-                        owners.push(vec![number as u16]);
-                    }
-                }
-            }
+impl Search<'_> {
+    /// Keeps a value if it passes its rule's tests.
+    fn offer(&mut self, number: u16, start: usize, end: usize) {
+        let rule = &self.scanner.rules[usize::from(number)];
+        let (start, end) = whole(self.text, start, end, rule);
+        if self.meant(rule, start, end) {
+            self.found.push(Span { start, end, rule: number });
         }
-        let automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
-            .ascii_case_insensitive(case == Case::Folded)
-            .build(&patterns)
-            .map_err(|error| RulesError::Rule { id: "anchors".to_owned(), cause: error.to_string() })?;
-        Ok(Self { automaton, owners })
+    }
+
+    /// Keeps what is assigned to a name if it is a credential.
+    fn offer_assigned(&mut self, number: u16, sort: Finder, found: &Assigned) {
+        let needed = if self.scanner.thorough { Confidence::Maybe } else { Confidence::Sure };
+        if credential::judge(sort, self.text, found) >= needed {
+            self.offer(number, found.start, found.end);
+        }
+    }
+
+    fn meant(&self, rule: &Rule, start: usize, end: usize) -> bool {
+        let value = &self.text[start..end];
+        !value.is_empty()
+            && rule.check.holds(value)
+            && rule.filter.passes(self.text, start, value, self.scanner.thorough)
+            && self.in_context(rule, start)
+            && !is_token(self.text, start, end)
+    }
+
+    fn in_context(&self, rule: &Rule, start: usize) -> bool {
+        if rule.context.is_empty() || matches!(rule.form, Form::Number { .. }) {
+            return true;
+        }
+        let near = self.text[start.saturating_sub(CONTEXT_BYTES)..start].to_ascii_lowercase();
+        rule.context.iter().any(|word| memchr::memmem::find(&near, word.as_bytes()).is_some())
     }
 }
 
 /// The value with whole characters, and, where it gives access, to the end of the run of token characters that it is cut
 /// from: a limit of an expression must not leave half of it behind.
-fn whole(text: &[u8], mut start: usize, mut end: usize, kind: Kind) -> (usize, usize) {
+fn whole(text: &[u8], mut start: usize, mut end: usize, rule: &Rule) -> (usize, usize) {
     let inside = |b: u8| b & 0xC0 == 0x80;
-    while start > 0 && inside(text[start]) {
+    while start > 0 && start < text.len() && inside(text[start]) {
         start -= 1;
     }
-    if kind == Kind::Secret && end > start && text[end - 1].is_ascii_alphanumeric() {
+    let expression = matches!(rule.form, Form::Expression(_));
+    if expression && rule.kind == Kind::Secret && end > start && text[end - 1].is_ascii_alphanumeric() {
         while end < text.len() && (text[end].is_ascii_alphanumeric() || matches!(text[end], b'_' | b'-')) {
             end += 1;
         }
@@ -196,7 +166,7 @@ fn whole(text: &[u8], mut start: usize, mut end: usize, kind: Kind) -> (usize, u
 }
 
 /// Whether what stands there is a replacement of ours, or hardly more than that.
-fn is_token(text: &[u8], start: usize, end: usize) -> bool {
+pub(crate) fn is_token(text: &[u8], start: usize, end: usize) -> bool {
     let from = start.saturating_sub(64);
     let to = (end + 64).min(text.len());
     let mut rest = end - start;
@@ -221,4 +191,10 @@ fn joined(mut found: Vec<Span>) -> Vec<Span> {
         }
     }
     spans
+}
+
+/// The number of the first rule that a finder finds for.
+fn finder(rules: &[Rule], wanted: Finder) -> Option<u16> {
+    let is = |rule: &Rule| matches!(rule.form, Form::Finder(finder) if finder == wanted);
+    rules.iter().position(is).map(|number| number as u16)
 }

@@ -1,7 +1,7 @@
 //! The little language in which formats of tokens are written down: `'literal'` and `alphabet:length`.
 //!
-//! `digit:10-13 '-' alnum:24` is 10 to 13 digits, a hyphen, 24 letters or digits. From one description come the regular
-//! expression that finds a token and, in tests, tokens of that form made from a seed.
+//! `digit:10-13 '-' alnum:24` is 10 to 13 digits, a hyphen, 24 letters or digits; `uuid` is one. From one description come
+//! the matcher that finds a token and, in tests, tokens of that form made from a seed.
 
 /// One piece of a format.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,51 +21,96 @@ pub enum Piece {
     Made(String),
 }
 
-/// A run whose length may vary by so much has no upper bound in its expression.
-const OPEN_FROM: usize = 40;
-
 /// A set of characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct Alphabet {
     /// The name used in formats.
     pub name: &'static str,
-    /// The inside of a character class.
-    pub class: &'static str,
+    members: &'static [bool; 256],
 }
 
-const ALPHABETS: [Alphabet; 14] = [
-    Alphabet { name: "digit", class: "0-9" },
-    Alphabet { name: "hex", class: "0-9a-f" },
-    Alphabet { name: "HEX", class: "0-9A-F" },
-    Alphabet { name: "xdigit", class: "0-9A-Fa-f" },
-    Alphabet { name: "lower", class: "a-z" },
-    Alphabet { name: "upper", class: "A-Z" },
-    Alphabet { name: "alnum", class: "0-9A-Za-z" },
-    Alphabet { name: "lalnum", class: "0-9a-z" },
-    Alphabet { name: "ualnum", class: "0-9A-Z" },
-    Alphabet { name: "b32", class: "2-7A-Z" },
-    Alphabet { name: "base58", class: "1-9A-HJ-NP-Za-km-z" },
-    Alphabet { name: "b64", class: "0-9A-Za-z+/" },
-    Alphabet { name: "b64url", class: "0-9A-Za-z_-" },
-    Alphabet { name: "word", class: "0-9A-Za-z_" },
-];
+impl PartialEq for Alphabet {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Alphabet {}
+
+impl std::fmt::Debug for Alphabet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+macro_rules! alphabets {
+    ($($name:literal $class:literal),* $(,)?) => {
+        static ALPHABETS: &[Alphabet] = &[$(Alphabet {
+            name: $name,
+            members: {
+                const MEMBERS: [bool; 256] = members($class);
+                &MEMBERS
+            },
+        }),*];
+    };
+}
+
+alphabets! {
+    "digit" b"0-9",
+    "hex" b"0-9a-f",
+    "HEX" b"0-9A-F",
+    "xdigit" b"0-9A-Fa-f",
+    "lower" b"a-z",
+    "upper" b"A-Z",
+    "alpha" b"A-Za-z",
+    "alnum" b"0-9A-Za-z",
+    "lalnum" b"0-9a-z",
+    "ualnum" b"0-9A-Z",
+    "b32" b"2-7A-Z",
+    "base58" b"1-9A-HJ-NP-Za-km-z",
+    "b64" b"0-9A-Za-z+/",
+    "b64url" b"0-9A-Za-z_-",
+    "b64any" b"0-9A-Za-z+/_-",
+    "word" b"0-9A-Za-z_",
+    "hyphen" b"0-9A-Za-z-",
+    "lhyphen" b"0-9a-z-",
+    "dotted" b"0-9A-Za-z_.-",
+    "pad" b"=",
+}
+
+/// The members of a class: characters, and ranges with a hyphen between their ends.
+const fn members(class: &[u8]) -> [bool; 256] {
+    let mut members = [false; 256];
+    let mut at = 0;
+    while at < class.len() {
+        if at + 2 < class.len() && class[at + 1] == b'-' {
+            let mut byte = class[at];
+            while byte <= class[at + 2] {
+                members[byte as usize] = true;
+                byte += 1;
+            }
+            at += 3;
+        } else {
+            members[class[at] as usize] = true;
+            at += 1;
+        }
+    }
+    members
+}
 
 impl Alphabet {
+    /// Whether a byte is one of it.
+    pub fn has(&self, byte: u8) -> bool {
+        self.members[usize::from(byte)]
+    }
+
     /// Every character of it.
     pub fn characters(&self) -> Vec<char> {
-        let class: Vec<char> = self.class.chars().collect();
-        let mut characters = Vec::new();
-        let mut at = 0;
-        while at < class.len() {
-            if at + 2 < class.len() && class[at + 1] == '-' {
-                characters.extend(class[at]..=class[at + 2]);
-                at += 3;
-            } else {
-                characters.push(class[at]);
-                at += 1;
-            }
-        }
-        characters
+        (0..=255u8).filter(|byte| self.has(*byte)).map(char::from).collect()
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        ALPHABETS.iter().find(|alphabet| alphabet.name == name).copied()
     }
 }
 
@@ -85,10 +130,21 @@ pub fn parse(text: &str) -> Result<Vec<Piece>, String> {
         }
         let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
         let (word, after) = rest.split_at(end);
-        pieces.push(run(word)?);
+        if word == "uuid" {
+            pieces.extend(uuid());
+        } else {
+            pieces.push(run(word)?);
+        }
         rest = after.trim_start();
     }
     if pieces.is_empty() { Err("an empty format".to_owned()) } else { Ok(pieces) }
+}
+
+fn uuid() -> Vec<Piece> {
+    let Some(alphabet) = Alphabet::named("xdigit") else { return Vec::new() };
+    let run = |length| Piece::Run { alphabet, min: length, max: length };
+    let hyphen = || Piece::Literal("-".to_owned());
+    vec![run(8), hyphen(), run(4), hyphen(), run(4), hyphen(), run(4), hyphen(), run(12)]
 }
 
 fn run(word: &str) -> Result<Piece, String> {
@@ -97,45 +153,54 @@ fn run(word: &str) -> Result<Piece, String> {
     }
     let wrong = || format!("{word:?} is neither 'literal', alphabet:length nor @generator");
     let (name, length) = word.split_once(':').ok_or_else(wrong)?;
-    let alphabet = ALPHABETS.into_iter().find(|alphabet| alphabet.name == name).ok_or_else(wrong)?;
+    let alphabet = Alphabet::named(name).ok_or_else(wrong)?;
     let (min, max) = length.split_once('-').unwrap_or((length, length));
     let (min, max) = (min.parse().map_err(|_| wrong())?, max.parse().map_err(|_| wrong())?);
     if min > max || max == 0 { Err(wrong()) } else { Ok(Piece::Run { alphabet, min, max }) }
 }
 
-/// The regular expression that a format stands for.
-///
-/// # Errors
-/// A generator has none.
-pub fn regex(pieces: &[Piece]) -> Result<String, String> {
-    let mut expression = String::new();
-    for piece in pieces {
-        match piece {
-            Piece::Literal(text) => expression.push_str(&regex::escape(text)),
-            Piece::Run { alphabet, min, max } if min == max => {
-                expression.push_str(&format!("[{}]{{{min}}}", alphabet.class));
-            }
-            // An open end costs an automaton less than a far one; the rule's window bounds it all the same.
-            Piece::Run { alphabet, min, max } if max - min >= OPEN_FROM => {
-                expression.push_str(&format!("[{}]{{{min},}}", alphabet.class));
-            }
-            Piece::Run { alphabet, min, max } => {
-                expression.push_str(&format!("[{}]{{{min},{max}}}", alphabet.class));
-            }
-            Piece::Made(name) => return Err(format!("@{name} has no place in a rule's body")),
+/// Where a text of this format that begins at `at` ends, the longest one; `None` where none begins there.
+pub(crate) fn match_at(pieces: &[Piece], text: &[u8], at: usize) -> Option<usize> {
+    let Some((piece, rest)) = pieces.split_first() else { return Some(at) };
+    match piece {
+        Piece::Literal(literal) => {
+            let found = text.get(at..)?.starts_with(literal.as_bytes());
+            found.then(|| match_at(rest, text, at + literal.len())).flatten()
         }
+        Piece::Run { alphabet, min, max } => {
+            let longest = text.get(at..)?.iter().take(*max).take_while(|byte| alphabet.has(**byte)).count();
+            let ends = *min..=longest;
+            ends.rev().find_map(|length| match_at(rest, text, at + length))
+        }
+        Piece::Made(_) => None,
     }
-    Ok(expression)
+}
+
+/// Whether a text of this format may go on with this byte: then it was cut off.
+pub(crate) fn goes_on(pieces: &[Piece], next: u8) -> bool {
+    let last = pieces.iter().rev().find_map(|piece| match piece {
+        Piece::Run { alphabet, .. } if alphabet.name != "pad" => Some(alphabet),
+        _ => None,
+    });
+    next.is_ascii_alphanumeric() || last.is_some_and(|alphabet| alphabet.has(next))
+}
+
+/// Characters that a text of this format has at the least.
+pub(crate) fn shortest(pieces: &[Piece]) -> usize {
+    let length = |piece: &Piece| match piece {
+        Piece::Literal(text) => text.len(),
+        Piece::Run { min, .. } => *min,
+        Piece::Made(_) => 0,
+    };
+    pieces.iter().map(length).sum()
 }
 
 /// Characters that a text of this format has at the most; generators count for nothing.
 pub fn longest(pieces: &[Piece]) -> usize {
-    pieces
-        .iter()
-        .map(|piece| match piece {
-            Piece::Literal(text) => text.len(),
-            Piece::Run { max, .. } => *max,
-            Piece::Made(_) => 0,
-        })
-        .sum()
+    let length = |piece: &Piece| match piece {
+        Piece::Literal(text) => text.len(),
+        Piece::Run { max, .. } => *max,
+        Piece::Made(_) => 0,
+    };
+    pieces.iter().map(length).sum()
 }

@@ -1,0 +1,154 @@
+//! Addresses, told by what stands in them: `@` in those of mail, dots between digits, colons between hexadecimal digits.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{Search, finder};
+use crate::rules::{Finder, Rule};
+use crate::simd::Block;
+
+/// The rules of addresses.
+#[derive(Debug)]
+pub(super) struct Addresses {
+    email: Option<u16>,
+    ipv4: Option<u16>,
+    ipv6: Option<u16>,
+    mac: Option<u16>,
+}
+
+/// Where addresses were found, so that none is looked at twice.
+#[derive(Debug, Default)]
+pub(super) struct Walk {
+    done: usize,
+}
+
+/// Of RFC 5321.
+const LOCAL_BYTES_MAX: usize = 64;
+const DOMAIN_BYTES_MAX: usize = 253;
+/// An IPv6 address with an IPv4 address at its end.
+const IP_BYTES_MAX: usize = 45;
+
+impl Addresses {
+    pub(super) fn new(rules: &[Rule]) -> Self {
+        Self {
+            email: finder(rules, Finder::Email),
+            ipv4: finder(rules, Finder::Ipv4),
+            ipv6: finder(rules, Finder::Ipv6),
+            mac: finder(rules, Finder::Mac),
+        }
+    }
+}
+
+impl Walk {
+    #[inline]
+    pub(super) fn block(&mut self, addresses: &Addresses, search: &mut Search<'_>, at: usize, block: &Block) {
+        for_each(block.at, |bit| email(addresses, search, at + bit));
+        // The neighbour of the first and of the last byte may stand in another block.
+        let dots = block.dot & (block.digit << 1 | 1) & (block.digit >> 1 | 1 << 63);
+        for_each(dots, |bit| {
+            if at + bit >= self.done {
+                self.done = ipv4(addresses, search, at + bit).unwrap_or(self.done);
+            }
+        });
+        let colons = block.colon & (block.hex << 1 | block.colon << 1 | 1);
+        let colons = colons & (block.hex >> 1 | block.colon >> 1 | 1 << 63);
+        // Hexadecimal groups hold digits somewhere; names that are joined by colons hardly ever do.
+        let near = block.digit | block.digit << 1 | block.digit >> 1;
+        let near = near | near << 2 | near >> 2 | 0b111 | 0b111 << 61;
+        for_each(colons & near, |bit| {
+            if at + bit >= self.done {
+                self.done = colons_at(addresses, search, at + bit).unwrap_or(self.done);
+            }
+        });
+    }
+}
+
+#[inline]
+fn for_each(mut bits: u64, mut each: impl FnMut(usize)) {
+    while bits != 0 {
+        each(bits.trailing_zeros() as usize);
+        bits &= bits - 1;
+    }
+}
+
+/// The stretch around `at` whose bytes are all of a sort, at most `max` on each side.
+fn stretch(text: &[u8], at: usize, max: usize, is: impl Fn(&u8) -> bool) -> (usize, usize) {
+    let left = text[at.saturating_sub(max)..at].iter().rev().take_while(|byte| is(byte)).count();
+    let right = text[at..text.len().min(at + max)].iter().take_while(|byte| is(byte)).count();
+    (at - left, at + right)
+}
+
+fn email(addresses: &Addresses, search: &mut Search<'_>, at: usize) {
+    let Some(number) = addresses.email else { return };
+    let text = search.text;
+    let local = |b: &u8| {
+        b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'%' | b'+' | b'-' | b'\'') || *b >= 0x80
+    };
+    let before = &text[at.saturating_sub(LOCAL_BYTES_MAX)..at];
+    let left = before.iter().rev().take_while(|byte| local(byte)).count();
+    let lead =
+        before[before.len() - left..].iter().take_while(|b| matches!(b, b'.' | b'-' | b'%' | b'\'')).count();
+    let start = at - left + lead;
+    let host = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-');
+    let after = &text[at + 1..text.len().min(at + 1 + DOMAIN_BYTES_MAX)];
+    let mut domain = &after[..after.iter().take_while(|byte| host(byte)).count()];
+    while let Some(rest) = domain.strip_suffix(b".").or_else(|| domain.strip_suffix(b"-")) {
+        domain = rest;
+    }
+    let top = domain.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+    let named = top.len() >= 2 && top.iter().all(u8::is_ascii_alphabetic) && domain.len() > top.len() + 1;
+    let goes_on = text.get(at + 1 + domain.len()).is_some_and(|b| matches!(b, b'_'));
+    if start < at && named && !goes_on && !domain.starts_with(b".") {
+        search.offer(number, start, at + 1 + domain.len());
+    }
+}
+
+fn ipv4(addresses: &Addresses, search: &mut Search<'_>, at: usize) -> Option<usize> {
+    let number = addresses.ipv4?;
+    let text = search.text;
+    let (start, mut end) = stretch(text, at, 16, |byte| byte.is_ascii_digit() || *byte == b'.');
+    if text.get(end).is_none_or(|b| !b.is_ascii_alphanumeric()) && text[start..end].ends_with(b".") {
+        end -= 1;
+    }
+    let joins =
+        |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    let before = start.checked_sub(1).and_then(|at| text.get(at));
+    let address = std::str::from_utf8(&text[start..end]).ok().and_then(|text| text.parse::<Ipv4Addr>().ok());
+    if address.is_some() && !joins(before) && !joins(text.get(end)) && !versioned(text, start) {
+        search.offer(number, start, end);
+    }
+    Some(end.max(at + 1))
+}
+
+/// Whether a word before says that it is a version.
+fn versioned(text: &[u8], start: usize) -> bool {
+    let near = text[start.saturating_sub(16)..start].to_ascii_lowercase();
+    near.ends_with(b"v")
+        || memchr::memmem::find(&near, b"version").is_some()
+        || memchr::memmem::find(&near, b"ver.").is_some()
+}
+
+/// An IPv6 or a hardware address with a colon at `at`.
+fn colons_at(addresses: &Addresses, search: &mut Search<'_>, at: usize) -> Option<usize> {
+    let text = search.text;
+    let (start, end) = stretch(text, at, IP_BYTES_MAX, |b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.'));
+    let value = text[start..end].strip_suffix(b".").unwrap_or(&text[start..end]);
+    let end = start + value.len();
+    let joins = |byte: Option<&u8>| {
+        byte.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b':'))
+    };
+    let before = start.checked_sub(1).and_then(|at| text.get(at));
+    if joins(before) || joins(text.get(end)) {
+        return Some(end.max(at + 1));
+    }
+    if value.len() == 17 && value.iter().enumerate().all(|(i, b)| (i % 3 == 2) == (*b == b':')) {
+        if let Some(number) = addresses.mac {
+            search.offer(number, start, end);
+        }
+    } else if let Some(number) = addresses.ipv6 {
+        let parsed = std::str::from_utf8(value).ok().and_then(|text| text.parse::<Ipv6Addr>().ok());
+        if parsed.is_some_and(|address| IpAddr::V6(address).is_ipv6()) {
+            search.offer(number, start, end);
+        }
+    }
+    Some(end.max(at + 1))
+}

@@ -1,0 +1,265 @@
+//! What is assigned to a name, in the syntax of many languages and formats.
+//!
+//! From a place inside a name, such as that of `pass` in `DB_PASSWORD = "…"`, the reader goes left and right to the name's
+//! ends, over what closes a key, a type or an operator, to the value: source, shell, YAML, TOML, INI, XML
+//! elements and attributes, command lines, URLs, SQL, headers, calls.
+
+/// A value and the name that it is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Assigned {
+    /// The name's first byte.
+    pub(crate) name: usize,
+    /// Behind the name.
+    pub(crate) name_end: usize,
+    /// The value's first byte.
+    pub(crate) start: usize,
+    /// Behind the value.
+    pub(crate) end: usize,
+    /// How the value is written.
+    pub(crate) manner: Manner,
+}
+
+/// How a value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// In quotes: it is meant as it stands.
+    Quoted,
+    /// Bare, behind `=` without a space, as in a shell, a URL or an INI file.
+    Bare,
+    /// Bare, behind a colon or a spaced `=`: data as in YAML, or code.
+    Loose,
+    /// In quotes, behind others of a list.
+    Listed,
+    /// Between tags.
+    Tagged,
+    /// An argument of a command.
+    Argument,
+}
+
+const NAME_BYTES_MAX: usize = 80;
+const VALUE_BYTES_MAX: usize = 4096;
+const GAP_BYTES_MAX: usize = 48;
+
+fn in_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+}
+
+/// The name around `at`.
+fn name_around(text: &[u8], at: usize) -> (usize, usize) {
+    let from = at.saturating_sub(NAME_BYTES_MAX);
+    let left = text[from..at].iter().rev().take_while(|byte| in_name(**byte)).count();
+    let to = text.len().min(at + NAME_BYTES_MAX);
+    let right = text[at..to].iter().take_while(|byte| in_name(**byte)).count();
+    (at - left, at + right)
+}
+
+fn spaces(text: &[u8], at: usize) -> usize {
+    let to = text.len().min(at + GAP_BYTES_MAX);
+    at + text[at.min(to)..to].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
+}
+
+/// What is assigned to the name that `at` lies in; `None` where nothing is.
+pub(crate) fn read(text: &[u8], at: usize) -> Option<Assigned> {
+    let (name, name_end) = name_around(text, at);
+    let byte = |at: usize| text.get(at).copied().unwrap_or(b'\n');
+    let mut here = name_end;
+    // What closes a key: quotes, brackets, a tag's end.
+    let quoted_key = matches!(byte(here), b'"' | b'\'' | b'`');
+    while matches!(byte(here), b'"' | b'\'' | b'`' | b']' | b'\\' | b'?' | b'!') && here < name_end + 4 {
+        here += 1;
+    }
+    let closed = here;
+    here = spaces(text, here);
+    let (value, manner) = match (byte(here), byte(here + 1), byte(here + 2)) {
+        (b':', b'=', _)
+        | (b'=', b'>', _)
+        | (b'-', b'>', _)
+        | (b'|', b'=', _)
+        | (b'?', b'=', _)
+        | (b'+', b'=', _) => (here + 2, Manner::Loose),
+        (b'|' | b'?', b'|' | b'?', b'=') | (b'=' | b'!', b'=', b'=') => (here + 3, Manner::Loose),
+        (b'=' | b'!', b'=', _) | (b'=', b'~', _) => (here + 2, Manner::Loose),
+        (b':', b':', _) => return None,
+        (b':', ..) => typed(text, here + 1),
+        (b'=', next, _) if here == name_end && !matches!(next, b' ' | b'\t') => (here + 1, Manner::Bare),
+        (b'=', ..) => (here + 1, Manner::Loose),
+        (b'>', ..)
+            if closed == name_end && name > 0 && matches!(text[name - 1], b'<' | b':' | b'"' | b'/') =>
+        {
+            return tagged(text, name, name_end, here + 1);
+        }
+        (b'(', ..) => (here + 1, Manner::Loose),
+        (b',', ..) if quoted_key => (here + 1, Manner::Loose),
+        (b'"' | b'\'', ..) if here > closed => (here, Manner::Argument),
+        (next, ..) if here > closed && !quoted_key && next > b' ' => (here, Manner::Argument),
+        _ => return None,
+    };
+    let start = spaces(text, value);
+    let (start, end, manner) = value_at(text, start, manner)?;
+    // Of an argument, only what is quoted or follows an option or a keyword of its own is meant.
+    let argument = manner != Manner::Argument
+        || text[name] == b'-'
+        || name == 0
+        || matches!(text[name - 1], b' ' | b'\n' | b'\t');
+    (end > start && argument).then_some(Assigned { name, name_end, start, end, manner })
+}
+
+/// The next value of a list whose value ends at `end`, in its quote: `["a", "b"]`.
+pub(crate) fn next_in_list(text: &[u8], found: &Assigned) -> Option<Assigned> {
+    let quote = *text.get(found.end)?;
+    let listed = found.manner == Manner::Quoted && text[..found.start - 1].trim_ascii_end().ends_with(b"[")
+        || found.manner == Manner::Listed;
+    let after = spaces(text, found.end + 1);
+    if !listed || text.get(after) != Some(&b',') {
+        return None;
+    }
+    let at = after
+        + 1
+        + text[after + 1..].iter().take(GAP_BYTES_MAX).take_while(|b| b.is_ascii_whitespace()).count();
+    if text.get(at) != Some(&quote) {
+        return None;
+    }
+    let (start, end, _) = quoted(text, at)?;
+    Some(Assigned { start, end, manner: Manner::Listed, ..*found })
+}
+
+/// Behind a colon: a type and then the operator, or the value itself.
+fn typed(text: &[u8], at: usize) -> (usize, Manner) {
+    let line = &text[at..text.len().min(at + GAP_BYTES_MAX)];
+    let in_type = |byte: &u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'_' | b' ' | b'&' | b'\'' | b'[' | b']' | b'<' | b'>' | b'?' | b':' | b'.')
+    };
+    let length = line.iter().take_while(|byte| in_type(byte)).count();
+    let named = line[..length].iter().any(u8::is_ascii_alphabetic);
+    let assigned = line.get(length) == Some(&b'=') && !matches!(line.get(length + 1), Some(b'=' | b'>'));
+    if named && assigned && line[..length].ends_with(b" ") {
+        (at + length + 1, Manner::Loose)
+    } else {
+        (at, Manner::Loose)
+    }
+}
+
+fn tagged(text: &[u8], name: usize, name_end: usize, at: usize) -> Option<Assigned> {
+    let rest = &text[at..text.len().min(at + VALUE_BYTES_MAX)];
+    let lead = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let rest = rest.strip_prefix(b"<![CDATA[").map_or(&rest[lead..], |rest| rest);
+    let start = at + (text[at..].len().min(VALUE_BYTES_MAX) - rest.len());
+    let length = rest.iter().position(|byte| matches!(byte, b'<' | b'>'))?;
+    let value = rest[..length].strip_suffix(b"]]").unwrap_or(&rest[..length]).trim_ascii_end();
+    let closes =
+        rest.get(length) == Some(&b'<') || rest.get(length) == Some(&b'>') && rest[..length].ends_with(b"]]");
+    (closes && !value.is_empty() && !value.contains(&b'\n')).then_some(Assigned {
+        name,
+        name_end,
+        start,
+        end: start + value.len(),
+        manner: Manner::Tagged,
+    })
+}
+
+/// The value that begins at `at`, out of its quotes.
+fn value_at(text: &[u8], mut at: usize, manner: Manner) -> Option<(usize, usize, Manner)> {
+    let byte = |at: usize| text.get(at).copied().unwrap_or(b'\n');
+    // A call, a constructor or a prefix of the literal: `aws.String("…")`, `b"…"`, `Some("…")`.
+    let from = at;
+    while at < from + GAP_BYTES_MAX
+        && (in_name(byte(at))
+            || matches!(byte(at), b'(' | b'[' | b'{' | b'&' | b'*' | b'@' | b'$' | b'!' | b' '))
+    {
+        if byte(at) == b' '
+            && !matches!(byte(at.wrapping_sub(1)), b'(' | b'[' | b'{' | b' ')
+            && !text[from..at].ends_with(b"new")
+        {
+            break;
+        }
+        at += 1;
+    }
+    let called =
+        matches!(byte(at.wrapping_sub(1)), b'(' | b'[' | b'{' | b'@' | b'$') || at == from || at - from <= 2;
+    if matches!(byte(at), b'"' | b'\'' | b'`') && called {
+        return quoted(text, at);
+    }
+    if byte(from) == b'\\' && matches!(byte(from + 1), b'"' | b'\'') {
+        return quoted(text, from + 1);
+    }
+    let to = text.len().min(from + VALUE_BYTES_MAX);
+    let ends = |byte: u8| {
+        byte <= b' '
+            || byte == 0x7F
+            || matches!(byte, b'"' | b'\'' | b'`' | b'<' | b'>' | b'\\' | b';')
+            || (matches!(byte, b',' | b')' | b'}' | b']' | b'|') && manner != Manner::Argument)
+            || (byte == b'&' && manner == Manner::Bare)
+    };
+    let mut length = text[from..to].iter().take_while(|byte| !ends(**byte)).count();
+    while length > 0 && matches!(text[from + length - 1], b',' | b'.' | b')' | b':') {
+        length -= 1;
+    }
+    Some((from, from + length, manner))
+}
+
+fn quoted(text: &[u8], at: usize) -> Option<(usize, usize, Manner)> {
+    let quote = text[at];
+    let width = if text[at..].starts_with(&[quote; 3]) { 3 } else { 1 };
+    let start = at + width;
+    let to = text.len().min(start + VALUE_BYTES_MAX);
+    let escaped_quotes = at > 0 && text[at - 1] == b'\\';
+    let mut end = start;
+    while end < to {
+        match text[end] {
+            b'\\' if escaped_quotes && text.get(end + 1) == Some(&quote) => break,
+            b'\\' => end += 2,
+            b'\n' if width == 1 => return None,
+            byte if byte == quote => break,
+            _ => end += 1,
+        }
+    }
+    (end < to).then_some((start, end, Manner::Quoted))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(text: &str) -> Option<(&str, Manner)> {
+        let at = text.to_ascii_lowercase().find("pass").expect("a name");
+        read(text.as_bytes(), at).map(|found| (&text[found.start..found.end], found.manner))
+    }
+
+    #[test]
+    fn values_are_read_in_the_syntax_of_many_languages() {
+        for (text, wanted, manner) in [
+            ("password = \"v1\"", "v1", Manner::Quoted),
+            ("export DB_PASSWORD=v1", "v1", Manner::Bare),
+            ("  password: v1\n", "v1", Manner::Loose),
+            ("\"dbPassword\": \"v1\",", "v1", Manner::Quoted),
+            ("'password' => 'v1',", "v1", Manner::Quoted),
+            ("let password: &str = \"v1\";", "v1", Manner::Quoted),
+            ("password: str = 'v1'", "v1", Manner::Quoted),
+            ("<password>v1</password>", "v1", Manner::Tagged),
+            ("<add key=\"Password\" value=\"v1\"/>", "", Manner::Quoted),
+            ("https://h/x?password=v1&y=2", "v1", Manner::Bare),
+            ("SetPassword(\"v1\")", "v1", Manner::Quoted),
+            ("define('PASSWORD', 'v1');", "v1", Manner::Quoted),
+            ("Password: aws.String(\"v1\")", "v1", Manner::Quoted),
+            ("mysql --password v1", "v1", Manner::Argument),
+            ("IDENTIFIED PASSWORD 'v1'", "v1", Manner::Quoted),
+            ("if password == 'v1' {", "v1", Manner::Quoted),
+            ("{\\\"password\\\": \\\"v1\\\"}", "v1", Manner::Quoted),
+            ("const char *password = \"v1\";", "v1", Manner::Quoted),
+            ("password := `v1`", "v1", Manner::Quoted),
+        ] {
+            if wanted.is_empty() {
+                continue;
+            }
+            assert_eq!(value(text), Some((wanted, manner)), "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_assigned_where_nothing_stands() {
+        for text in ["password", "password::new()", "password;", "password\n", "password = \"unclosed\n"] {
+            assert_eq!(value(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! Numbers of somebody: groups of digits, with or without letters and separators, that a checksum or their place gives away.
+
+use super::literals::Literals;
+use super::{CONTEXT_BYTES, Search};
+use crate::pseudonym;
+use crate::rules::{Form, Rule};
+use crate::simd::{BLOCK, Block};
+use crate::template;
+
+/// Significant characters that a number has at the most.
+const LENGTH_MAX: usize = 34;
+/// Of a word that announces numbers, at the most.
+const WORD_BYTES: usize = 24;
+/// Words taken note of at once.
+const WORDS_MAX: usize = 64;
+/// Letters before the first digit of a number at the most.
+const LEAD_MAX: usize = 6;
+/// Bytes behind the first digits in which the others must begin to stand.
+const NEAR: u32 = 24;
+/// Digits in that stretch at the least.
+const DIGITS_MIN: u32 = 6;
+
+/// White space around a number that is alone in its line, at the most.
+const LINE_MAX: usize = 64;
+
+/// The rules of numbers.
+#[derive(Debug)]
+pub(super) struct Numbers {
+    /// By the length of a number without separators: rule, and which of its formats.
+    by_length: Vec<Vec<(u16, usize)>>,
+    /// By how many digits it begins with; those that begin otherwise at 0.
+    written: Vec<Vec<(u16, usize)>>,
+    /// Words that announce a number, with its rule.
+    context: Literals,
+}
+
+/// Where groups of digits are, from block to block.
+#[derive(Debug, Default)]
+pub(super) struct Walk {
+    before: Option<(usize, u64)>,
+    context: Context,
+    /// Where the last group that was looked at ends.
+    done: usize,
+}
+
+impl Walk {
+    /// Looks at the block before, whose neighbour is known now.
+    #[inline]
+    pub(super) fn block(&mut self, numbers: &Numbers, search: &mut Search<'_>, at: usize, block: &Block) {
+        let last = at + BLOCK >= search.text.len();
+        if let Some((before_at, digits)) = self.before.replace((at, block.digit))
+            && digits != 0
+        {
+            self.groups(numbers, search, before_at, (digits, block.digit));
+        }
+        if last && block.digit != 0 {
+            self.groups(numbers, search, at, (block.digit, 0));
+        }
+    }
+
+    fn groups(&mut self, numbers: &Numbers, search: &mut Search<'_>, at: usize, (digits, next): (u64, u64)) {
+        let both = u128::from(digits) | u128::from(next) << BLOCK;
+        // Groups of two digits and more.
+        let mut starts = digits & !(digits << 1) & (digits >> 1 | next << (BLOCK - 1));
+        while starts != 0 {
+            let bit = starts.trailing_zeros();
+            starts &= starts - 1;
+            let near = (both >> bit) as u64 & ((1 << NEAR) - 1);
+            let place = at + bit as usize;
+            let before = place.checked_sub(1).map_or(b' ', |at| search.text[at]);
+            if near.count_ones() >= DIGITS_MIN && !NEVER_BEFORE[usize::from(before)] && place >= self.done {
+                self.done =
+                    numbers.look(search, &mut self.context, place, (near | 1 << NEAR).trailing_ones());
+            }
+        }
+    }
+}
+
+/// Bytes that no number stands behind: it would be a part of something longer, a name, a fraction, a colour.
+static NEVER_BEFORE: [bool; 256] = {
+    let mut never = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let b = byte as u8;
+        never[byte] = b.is_ascii_lowercase()
+            || b.is_ascii_digit()
+            || matches!(b, b'.' | b'_' | b'#' | b'$' | b'%' | b'\\');
+        byte += 1;
+    }
+    never
+};
+
+/// Which words stand before, told once for each stretch of text.
+#[derive(Debug, Default)]
+struct Context {
+    /// How far the text was looked through.
+    through: usize,
+    /// The words found last: rule, and where the word ends.
+    words: Vec<(u16, usize)>,
+}
+
+impl Context {
+    /// Whether one of a rule's words stands within reach before `start`.
+    fn announces(&mut self, numbers: &Numbers, search: &Search<'_>, start: usize, number: u16) -> bool {
+        self.look(numbers, search, start);
+        self.words.iter().any(|(rule, end)| *rule == number && *end <= start && start - end <= CONTEXT_BYTES)
+    }
+
+    /// Whether any rule's word stands there.
+    fn any(&mut self, numbers: &Numbers, search: &Search<'_>, start: usize) -> bool {
+        self.look(numbers, search, start);
+        self.words.iter().any(|(_, end)| *end <= start && start - end <= CONTEXT_BYTES)
+    }
+
+    fn look(&mut self, numbers: &Numbers, search: &Search<'_>, start: usize) {
+        let text = search.text;
+        if start <= self.through {
+            return;
+        }
+        let from = self.through.max(start.saturating_sub(CONTEXT_BYTES + WORD_BYTES));
+        self.words.retain(|(_, end)| end + 2 * CONTEXT_BYTES > start);
+        search.starts.each(text, from, start, |at| {
+            for (number, length) in numbers.context.at(text, at) {
+                if self.words.len() < WORDS_MAX && !pseudonym::within_token(text, at) {
+                    self.words.push((number, at + length));
+                }
+            }
+        });
+        self.through = start;
+    }
+}
+
+/// A number as it stands, what separates its characters left out.
+struct Compact {
+    bytes: [u8; LENGTH_MAX],
+    /// Behind each character, where it ends in the text.
+    ends: [usize; LENGTH_MAX],
+    length: usize,
+}
+
+impl Numbers {
+    pub(super) fn new(rules: &[Rule]) -> Self {
+        let context =
+            rules.iter().enumerate().filter(|(_, rule)| matches!(rule.form, Form::Number { .. })).flat_map(
+                |(number, rule)| {
+                    rule.context.iter().map(move |word| (word.clone().into_bytes(), false, number as u16))
+                },
+            );
+        let mut by_length = vec![Vec::new(); LENGTH_MAX + 1];
+        let mut by_digits = vec![Vec::new(); LENGTH_MAX + 1];
+        for (number, rule) in rules.iter().enumerate() {
+            let Form::Number { compact, written, .. } = &rule.form else { continue };
+            for (which, body) in compact.iter().enumerate() {
+                let lengths = template::shortest(body)..=template::longest(body).min(LENGTH_MAX);
+                for rules in &mut by_length[lengths] {
+                    rules.push((number as u16, which));
+                }
+            }
+            for (which, body) in written.iter().enumerate() {
+                for digits in first_digits(body) {
+                    by_digits[digits].push((number as u16, which));
+                }
+            }
+        }
+        Self { by_length, written: by_digits, context: Literals::new(context) }
+    }
+
+    /// Tries the numbers that begin with the digit at `place`, the first of so many, or with letters before it; behind
+    /// which place to go on.
+    fn look(&self, search: &mut Search<'_>, context: &mut Context, place: usize, digits: u32) -> usize {
+        let text = search.text;
+        let before = place.checked_sub(1).map_or(b' ', |at| text[at]);
+        let after = text.get(place + digits as usize).copied().unwrap_or(b'\n');
+        let simple =
+            !matches!(after, b' ' | b'-' | b'/' | b'.' | b')' | b'(') && !after.is_ascii_alphanumeric();
+        let lettered = before.is_ascii_uppercase()
+            || matches!(before, b' ' | b'-') && place >= 2 && text[place - 2].is_ascii_uppercase();
+        let lettered = lettered || country_code(text, place) > 0;
+        let announced = context.any(self, search, place) || begins_line(text, place);
+        if !announced && simple && !lettered && self.written.get(digits as usize).is_none_or(Vec::is_empty) {
+            return place + 1;
+        }
+        let from = place.saturating_sub(LEAD_MAX);
+        let lead = text[from..place].iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        let plus = country_code(text, place);
+        let mut starts = [place - lead - plus, place];
+        if lead == 0 && plus == 0 && lettered {
+            let word =
+                text[from..place - 1].iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
+            starts[0] = place - 1 - word;
+        }
+        let mut done = place + 1;
+        for (which, start) in starts.into_iter().enumerate() {
+            let begins =
+                start == 0 || !text[start - 1].is_ascii_alphanumeric() && text[start - 1] & 0x80 == 0;
+            if which == 1 && starts[0] == place || !begins {
+                continue;
+            }
+            let found = self.as_written(search, start);
+            let found = found.or_else(|| announced.then(|| self.compact(search, context, start)).flatten());
+            done = done.max(found.unwrap_or(0));
+        }
+        done
+    }
+
+    fn as_written(&self, search: &mut Search<'_>, start: usize) -> Option<usize> {
+        let text = search.text;
+        let digits = text[start..].iter().take(LENGTH_MAX).take_while(|byte| byte.is_ascii_digit()).count();
+        for (number, which) in &self.written[digits] {
+            let rule = &search.scanner.rules[usize::from(*number)];
+            let Form::Number { written, .. } = &rule.form else { continue };
+            let Some(end) = template::match_at(&written[*which], text, start) else { continue };
+            if apart(text, start, end) && rule.check.holds(&text[start..end]) {
+                search.offer(*number, start, end);
+                return Some(end);
+            }
+        }
+        None
+    }
+
+    fn compact(&self, search: &mut Search<'_>, context: &mut Context, start: usize) -> Option<usize> {
+        let text = search.text;
+        let compact = compact(text, start);
+        for length in (DIGITS_MIN as usize..=compact.length).rev() {
+            let end = compact.ends[length - 1];
+            let cut = text.get(end).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+            if self.by_length[length].is_empty() || cut {
+                continue;
+            }
+            for (number, which) in &self.by_length[length] {
+                let rule = &search.scanner.rules[usize::from(*number)];
+                let Form::Number { compact: formats, alone, .. } = &rule.form else { continue };
+                let fits = template::match_at(&formats[*which], &compact.bytes[..length], 0) == Some(length);
+                let value = &text[start..end];
+                let placed = |context: &mut Context| {
+                    *alone && stands_alone(text, start, end)
+                        || context.announces(self, search, start, *number)
+                };
+                if fits && rule.check.holds(value) && placed(context) {
+                    search.offer(*number, start, end);
+                    return Some(end);
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Bytes before a group of digits that are a plus and a country's code: `+1-`, `+44 (`.
+fn country_code(text: &[u8], place: usize) -> usize {
+    let near = text[place.saturating_sub(LEAD_MAX)..place].iter().rev();
+    let between =
+        near.clone().take_while(|b| b.is_ascii_digit() || matches!(b, b' ' | b'-' | b'(' | b'.')).count();
+    if near.clone().nth(between) == Some(&b'+') { between + 1 } else { 0 }
+}
+
+/// With how many digits a text of this format may begin.
+fn first_digits(body: &[template::Piece]) -> std::ops::RangeInclusive<usize> {
+    match body.first() {
+        Some(template::Piece::Run { alphabet, min, max }) if alphabet.name == "digit" => {
+            *min..=*max.min(&LENGTH_MAX)
+        }
+        _ => 0..=0,
+    }
+}
+
+fn compact(text: &[u8], start: usize) -> Compact {
+    let mut compact = Compact { bytes: [0; LENGTH_MAX], ends: [0; LENGTH_MAX], length: 0 };
+    let mut at = start;
+    while compact.length < LENGTH_MAX {
+        let Some(byte) = text.get(at) else { break };
+        if byte.is_ascii_alphanumeric() || *byte == b'+' && at == start {
+            compact.bytes[compact.length] = byte.to_ascii_uppercase();
+            compact.ends[compact.length] = at + 1;
+            compact.length += 1;
+            at += 1;
+            continue;
+        }
+        let next = text.get(at + 1).copied().unwrap_or(0);
+        let one =
+            matches!(byte, b' ' | b'-' | b'.' | b'/' | b'(' | b')' | b'+') && next.is_ascii_alphanumeric();
+        let two = matches!(byte, b')' | b'-' | b' ' | b'.')
+            && matches!(next, b' ' | b'-' | b'(')
+            && text.get(at + 2).is_some_and(u8::is_ascii_digit);
+        match (one, two) {
+            (true, _) => at += 1,
+            (_, true) => at += 2,
+            _ => break,
+        }
+    }
+    compact
+}
+
+/// Whether it is no part of a longer number, version or name.
+fn apart(text: &[u8], start: usize, end: usize) -> bool {
+    let joins = |byte: Option<&u8>| {
+        byte.is_some_and(|b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-' | b'/' | b'\\' | b'+' | b'#' | b'$')
+        })
+    };
+    let before = start.checked_sub(1).and_then(|at| text.get(at));
+    let after = text.get(end);
+    // A full stop may end a sentence.
+    let stop = after == Some(&b'.') && text.get(end + 1).is_none_or(u8::is_ascii_whitespace);
+    !joins(before) && (stop || !joins(after))
+}
+
+/// Whether a number there may stand alone in its line.
+fn begins_line(text: &[u8], start: usize) -> bool {
+    let lead = text[start.saturating_sub(LEAD_MAX)..start]
+        .iter()
+        .rev()
+        .take_while(|b| !matches!(b, b'\n' | b' ' | b'\t'));
+    let at = start - lead.count();
+    at == 0
+        || text[..at]
+            .iter()
+            .rev()
+            .take(LINE_MAX)
+            .find(|b| !matches!(b, b' ' | b'\t'))
+            .is_none_or(|b| *b == b'\n')
+}
+
+/// Whether nothing else stands in its line, in its cell of a table, in its string.
+fn stands_alone(text: &[u8], start: usize, end: usize) -> bool {
+    let line_before =
+        text[..start].iter().rev().take(LINE_MAX).take_while(|b| **b != b'\n').all(u8::is_ascii_whitespace);
+    let line_after =
+        text[end..].iter().take(LINE_MAX).take_while(|b| **b != b'\n').all(u8::is_ascii_whitespace);
+    line_before && line_after
+}

@@ -1,0 +1,308 @@
+//! Long runs of token characters that hold a digit: tokens by their prefix, values by a word before them, random ones.
+
+use super::literals::Literals;
+use super::{Search, assignment, finder};
+use crate::credential;
+use crate::pseudonym;
+use crate::rules::{Finder, Form, Rule};
+use crate::simd::{self, BLOCK, Block};
+use crate::surprise::Makeup;
+use crate::template;
+
+/// A run's length at the least.
+const LENGTH_MIN: usize = 8;
+/// How far before a value its word may stand.
+const WORD_BYTES: usize = 80;
+/// Word hits taken note of for one run; further ones are of text that is all names of services.
+const HITS_MAX: usize = 24;
+/// Of a longer run, only so much is looked through for values by words; tokens are looked for in all of it.
+const KEYED_BYTES_MAX: usize = 4096;
+
+/// Lengths of values that nothing announces.
+const RANDOM_MIN: usize = 24;
+const RANDOM_MAX: usize = 256;
+
+/// Numbers of programs are no longer than this.
+const NUMBER_MAX: usize = 22;
+/// Places in a run that are looked at in one go.
+const PLACES_MAX: usize = 64;
+/// Stands for a part of names for secrets in place of a rule.
+const STEM: u16 = u16::MAX;
+
+/// What is looked for in runs.
+#[derive(Debug)]
+pub(super) struct Runs {
+    prefixes: Literals,
+    words: Literals,
+    random: Option<u16>,
+    uuid: Option<u16>,
+    secret: Option<u16>,
+}
+
+/// Where runs are, from block to block.
+#[derive(Debug, Default)]
+pub(super) struct Walk {
+    /// Bits of the block before: letters and digits, and behind which 2, 4, 8 and 16 of them stand.
+    alnum: [u64; 5],
+    /// Digits, and behind which 2 and 4 bytes hold one.
+    digit: [u64; 3],
+    /// Where the last run that was looked at ends.
+    done: usize,
+}
+
+/// The bits of two blocks in a row, `places` further on.
+#[inline]
+fn shifted(now: u64, before: u64, places: u32) -> u64 {
+    now << places | before >> (BLOCK as u32 - places)
+}
+
+impl Walk {
+    #[inline]
+    pub(super) fn block(&mut self, runs: &Runs, search: &mut Search<'_>, at: usize, block: &Block) {
+        let mut alnum = [block.alnum; 5];
+        let mut digit = [block.digit; 4];
+        for step in 1..5 {
+            alnum[step] = alnum[step - 1] & shifted(alnum[step - 1], self.alnum[step - 1], 1 << (step - 1));
+        }
+        for step in 1..4 {
+            digit[step] = digit[step - 1] | shifted(digit[step - 1], self.digit[step - 1], 1 << (step - 1));
+        }
+        // Eight letters and digits with a digit among them, or twenty.
+        let twenty = alnum[4] & shifted(alnum[2], self.alnum[2], 16);
+        let values = alnum[3] & digit[3] | twenty;
+        self.alnum = alnum;
+        self.digit = [digit[0], digit[1], digit[2]];
+        if values != 0 {
+            self.look(runs, search, at, values);
+        }
+    }
+
+    #[cold]
+    fn look(&mut self, runs: &Runs, search: &mut Search<'_>, at: usize, mut values: u64) {
+        let text = search.text;
+        while values != 0 {
+            let place = at + values.trailing_zeros() as usize;
+            if place < self.done {
+                values &= values - 1;
+                continue;
+            }
+            let before =
+                text[self.done..place].iter().rev().take_while(|byte| simd::is_token(**byte)).count();
+            let end = place + text[place..].iter().take_while(|byte| simd::is_token(**byte)).count();
+            self.done = end;
+            let run = &text[place - before..end];
+            if run.len() >= LENGTH_MIN && !is_number(run) {
+                runs.look(search, place - before, end);
+            }
+        }
+    }
+}
+
+impl Runs {
+    pub(super) fn new(rules: &[Rule]) -> Self {
+        let numbered = || rules.iter().enumerate().map(|(number, rule)| (number as u16, rule));
+        let prefixes = numbered().flat_map(|(number, rule)| {
+            let prefix = if let Form::Token { prefix, .. } = &rule.form { &prefix[..] } else { &[] };
+            prefix.iter().flat_map(move |text| heads(text, rule)).map(move |text| (text, true, number))
+        });
+        let secret = finder(rules, Finder::Secret);
+        let stems = secret
+            .iter()
+            .flat_map(|_| credential::WEAK_STEMS)
+            .map(|stem| (stem.as_bytes().to_vec(), false, STEM));
+        let words = numbered().flat_map(|(number, rule)| {
+            let words = if let Form::Keyed { words, .. } = &rule.form { &words[..] } else { &[] };
+            words.iter().map(move |text| (text.clone().into_bytes(), false, number))
+        });
+        Self {
+            prefixes: Literals::new(prefixes),
+            words: Literals::new(words.chain(stems)),
+            secret,
+            random: finder(rules, Finder::Random),
+            uuid: finder(rules, Finder::Uuid),
+        }
+    }
+
+    /// Looks at the run `start..end`.
+    fn look(&self, search: &mut Search<'_>, start: usize, end: usize) {
+        self.tokens(search, start, end);
+        self.keyed(search, start, end.min(start + KEYED_BYTES_MAX));
+        self.unknown(search, start, end);
+    }
+
+    fn tokens(&self, search: &mut Search<'_>, start: usize, end: usize) {
+        let text = search.text;
+        let mut places = [0usize; PLACES_MAX];
+        let mut from = start;
+        while from < end {
+            let mut count = 0;
+            let mut next = end;
+            search.starts.each(text, from, end, |at| {
+                if count < PLACES_MAX {
+                    places[count] = at;
+                    count += 1;
+                } else if next == end {
+                    next = at;
+                }
+            });
+            for at in &places[..count] {
+                self.token(search, *at);
+            }
+            from = next;
+        }
+    }
+
+    #[inline]
+    fn token(&self, search: &mut Search<'_>, at: usize) {
+        let text = search.text;
+        if at > 0 && text[at - 1].is_ascii_alphanumeric() {
+            return;
+        }
+        for (number, _) in self.prefixes.at(text, at) {
+            let rule = &search.scanner.rules[usize::from(number)];
+            let Form::Token { prefix, body } = &rule.form else { continue };
+            let behind = prefix.iter().filter(|prefix| text[at..].starts_with(prefix.as_bytes()));
+            for ends in behind.filter_map(|prefix| ended(body, text, at + prefix.len())) {
+                search.offer(number, at, ends);
+            }
+        }
+    }
+
+    fn keyed(&self, search: &mut Search<'_>, start: usize, end: usize) {
+        let text = search.text;
+        let mut hits = [(0u16, 0usize); HITS_MAX];
+        let mut count = 0;
+        search.starts.each(text, start.saturating_sub(WORD_BYTES), end, |at| {
+            for (number, length) in self.words.at(text, at) {
+                if count < HITS_MAX && !pseudonym::within_token(text, at) {
+                    hits[count] = (number, at + length);
+                    count += 1;
+                }
+            }
+        });
+        for (number, word_end) in &hits[..count] {
+            if *number == STEM {
+                self.assigned(search, word_end - 1, start, end);
+                continue;
+            }
+            let rule = &search.scanner.rules[usize::from(*number)];
+            let Form::Keyed { body, .. } = &rule.form else { continue };
+            let mut at = start.max(*word_end);
+            while at < end.min(word_end + WORD_BYTES) {
+                let begins = at == 0 || !template::goes_on(body, text[at - 1]);
+                match begins.then(|| ended(body, text, at)).flatten() {
+                    Some(ends) => {
+                        search.offer(*number, at, ends);
+                        at = ends;
+                    }
+                    None => at += 1,
+                }
+            }
+        }
+    }
+
+    /// What is assigned to the name around `name`, if it stands in the run.
+    fn assigned(&self, search: &mut Search<'_>, name: usize, start: usize, end: usize) {
+        let Some(number) = self.secret else { return };
+        let Some(found) = assignment::read(search.text, name) else { return };
+        if found.start < end && found.end > start {
+            search.offer_assigned(number, Finder::Secret, &found);
+        }
+    }
+
+    /// Values that nothing announces.
+    fn unknown(&self, search: &mut Search<'_>, start: usize, end: usize) {
+        if let Some(number) = self.random {
+            for (from, to) in pieces(search.text, start, end, |byte| {
+                byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'_' | b'-' | b'=')
+            }) {
+                if (RANDOM_MIN..=RANDOM_MAX).contains(&(to - from)) {
+                    let (from, to) = widened(search.text, (start, end), from, to);
+                    search.offer(number, from, to);
+                }
+            }
+        }
+        if let Some(number) = self.uuid {
+            for (from, to) in
+                pieces(search.text, start, end, |byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            {
+                if to - from == 36 {
+                    search.offer(number, from, to);
+                }
+            }
+        }
+    }
+}
+
+/// A prefix as it is looked for: one of two characters with each character that may follow.
+fn heads(prefix: &str, rule: &Rule) -> Vec<Vec<u8>> {
+    let follows = match &rule.form {
+        Form::Token { body, .. } if prefix.len() < 3 => body.first(),
+        _ => None,
+    };
+    match follows {
+        Some(template::Piece::Run { alphabet, .. }) => {
+            alphabet.characters().into_iter().map(|next| format!("{prefix}{next}").into_bytes()).collect()
+        }
+        _ => vec![prefix.as_bytes().to_vec()],
+    }
+}
+
+/// A random piece together with random pieces that slashes join to it, as in base64.
+fn widened(text: &[u8], (start, end): (usize, usize), mut from: usize, mut to: usize) -> (usize, usize) {
+    let random = |piece: &[u8]| {
+        let makeup = Makeup::of(piece);
+        makeup.upper > 0
+            && makeup.lower > 0
+            && !piece.contains(&b'.')
+            && (piece.len() < 6 || makeup.surprise() >= 4.3)
+    };
+    while from > start + 1 && text[from - 1] == b'/' {
+        let piece = text[start..from - 1].iter().rev().take_while(|b| **b != b'/').count();
+        if piece == 0 || !random(&text[from - 1 - piece..from - 1]) {
+            break;
+        }
+        from -= piece + 1;
+    }
+    while to + 1 < end && text[to] == b'/' {
+        let piece = text[to + 1..end].iter().take_while(|b| **b != b'/').count();
+        if piece == 0 || !random(&text[to + 1..to + 1 + piece]) {
+            break;
+        }
+        to += piece + 1;
+    }
+    (from, to)
+}
+
+/// Whether a short run is a number of a program: digits with few letters, hexadecimal digits behind `0x`.
+fn is_number(run: &[u8]) -> bool {
+    let hex = run.starts_with(b"0x") || run.starts_with(b"0X");
+    let letters = || run.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+    run.len() <= NUMBER_MAX && (hex || run[0].is_ascii_digit() && letters() <= 3)
+}
+
+/// Where a text of this format that begins at `at` ends, if nothing of its sort follows.
+fn ended(body: &[template::Piece], text: &[u8], at: usize) -> Option<usize> {
+    let end = template::match_at(body, text, at)?;
+    text.get(end).is_none_or(|next| !template::goes_on(body, *next)).then_some(end)
+}
+
+/// The stretches of a run whose bytes are all of a sort.
+fn pieces(
+    text: &[u8],
+    start: usize,
+    end: usize,
+    is: impl Fn(u8) -> bool,
+) -> impl Iterator<Item = (usize, usize)> {
+    let mut at = start;
+    std::iter::from_fn(move || {
+        while at < end && !is(text[at]) {
+            at += 1;
+        }
+        let from = at;
+        while at < end && is(text[at]) {
+            at += 1;
+        }
+        (at > from).then_some((from, at))
+    })
+}
