@@ -8,7 +8,7 @@ use crate::surprise::Makeup;
 /// Parts of names for passwords, of at least three letters.
 pub(crate) const PASSWORD_STEMS: [&str; 6] = ["pass", "pwd", "psw", "pw =", "pw=", "pw:"];
 /// Parts of names for other secrets that are looked for everywhere.
-pub(crate) const SECRET_STEMS: [&str; 3] = ["secret", "token", "apik"];
+pub(crate) const SECRET_STEMS: [&str; 5] = ["secret", "token", "apik", "authkey", "auth_key"];
 /// Parts of names that often mean something else: looked for only before what may be a value.
 pub(crate) const WEAK_STEMS: [&str; 8] =
     ["key", "auth", "cred", "salt", "nonce", "signature", "cookie", "sig="];
@@ -212,6 +212,9 @@ pub(crate) fn judge(sort: Finder, text: &[u8], found: &Assigned) -> Confidence {
         (Promise::Secret, _) => match strength {
             Strength::Drawn if value.len() >= 6 => Confidence::Sure,
             Strength::Odd if makeup.letters() == 0 && value.len() >= 12 => Confidence::Maybe,
+            Strength::Odd if makeup.digits == 0 && found.manner == Manner::Quoted && value.len() >= 6 => {
+                Confidence::Maybe
+            }
             Strength::Mixed if value.len() >= 8 => {
                 if found.manner == Manner::Quoted {
                     Confidence::Sure

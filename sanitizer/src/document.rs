@@ -358,6 +358,10 @@ impl Sanitizer {
                     TokenKind::Number if format != Format::Sarif && token.end - token.start >= 8 => {
                         found.push(Span { start: token.start, end: token.end, ..span });
                     }
+                    // What a name gives away as a whole; the rest is searched as what it says.
+                    TokenKind::Escaped if (start, end) == (token.start, token.end) => {
+                        found.push(Span { start, end, ..span });
+                    }
                     TokenKind::Plain | TokenKind::Number | TokenKind::Escaped => {}
                 }
             }
