@@ -283,6 +283,9 @@ fn words(name: &[u8]) -> Vec<String> {
     words
 }
 
+/// Names of constants are shorter than this.
+const CONSTANT_MAX: usize = 32;
+
 /// What a value looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Strength {
@@ -325,6 +328,9 @@ fn strength(value: &[u8], makeup: &Makeup) -> Strength {
         } else {
             Strength::Word
         };
+    }
+    if value.contains(&b'_') && makeup.lower == 0 && digits * 4 < value.len() && value.len() < CONSTANT_MAX {
+        return Strength::Word;
     }
     let hex = value.iter().all(u8::is_ascii_hexdigit) && (makeup.upper == 0 || makeup.lower == 0);
     if hex && digits > 0 && value.len() >= 8 {

@@ -107,7 +107,9 @@ mod tests {
         assert_ne!(token, key.token("AWS_KEY", b"other"));
         assert_ne!(token[20..], key.token("AWS_KEZ", b"value")[20..]);
         assert_ne!(token, PseudonymKey::from_bytes([2; 32]).token("AWS_KEY", b"value"));
-        assert!(tokens(b"REDACTED_X_12 REDACTED_ REDACTED__0123456789abcdeg").is_empty());
+        for no_token in ["REDACTED_X_12", "REDACTED_", "REDACTED__0123456789abcdeg"] {
+            assert!(tokens(no_token.as_bytes()).is_empty(), "{no_token}");
+        }
         assert!(!format!("{key:?}").contains("0101"));
     }
 }
