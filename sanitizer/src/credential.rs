@@ -429,23 +429,8 @@ const PLACEHOLDERS: [&str; 50] = [
 /// Whether a value stands for one that is to be filled in.
 pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
-    let open = [
-        &b"${"[..],
-        b"$(",
-        b"{{",
-        b"<",
-        b"%(",
-        b"#{",
-        b"%{",
-        b"[[",
-        b"{%",
-        b"@{",
-        b"%s",
-        b"%v",
-        b"__",
-        b"$$",
-        b"&lt;",
-    ];
+    let variables = interpolated(value) && value.len() < 64;
+    let open = [&b"<"[..], b"%(", b"#{", b"%{", b"[[", b"{%", b"@{", b"%s", b"%v", b"__", b"$$", b"&lt;"];
     let known = PLACEHOLDERS.iter().any(|word| lower == word.as_bytes());
     let told = [
         &b"your"[..],
@@ -478,7 +463,8 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         value.first() == Some(&b'$') && value[1..].iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
     let same = value.iter().all(|b| *b == value[0]);
     let names = value.first() == Some(&b'%') && value.last() == Some(&b'%');
-    open.iter().any(|mark| value.starts_with(mark))
+    variables
+        || open.iter().any(|mark| value.starts_with(mark))
         || known
         || variable
         || same
@@ -487,15 +473,35 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         || value.len() < 40 && within.iter().any(|word| memchr::memmem::find(&lower, word).is_some())
 }
 
+/// Whether a variable is to be put in: `${NAME}`, `#{name}`, `{{ name }}`.
+fn interpolated(value: &[u8]) -> bool {
+    let named = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b' ' | b'-' | b':' | b'|' | b'$')
+    };
+    [&b"${"[..], b"#{", b"{{", b"$("].into_iter().any(|open| {
+        memchr::memmem::find(value, open).is_some_and(|at| {
+            let rest = &value[at + open.len()..];
+            let length = rest.iter().take_while(|byte| named(byte)).count();
+            matches!(rest.get(length), Some(b'}' | b')'))
+        })
+    })
+}
+
+/// Whether brackets don't pair, among many signs: no programming language, but a password.
+fn crooked(value: &[u8]) -> bool {
+    let count = |byte: u8| value.iter().filter(|b| **b == byte).count();
+    let pairs = [(b'(', b')'), (b'[', b']'), (b'{', b'}')];
+    let signs = value.iter().filter(|b| b.is_ascii_punctuation()).count();
+    signs >= 5 && pairs.iter().any(|(open, close)| count(*open) != count(*close))
+}
+
 /// Whether an unquoted value is an expression of a programming language.
 fn is_code(text: &[u8], value: &[u8], found: &Assigned) -> bool {
     let after = text.get(found.end).copied().unwrap_or(b'\n');
     if matches!(found.manner, Manner::Quoted | Manner::Listed | Manner::Tagged) {
         // A path, a URL, an interpolation, a format.
         let has = |part: &[u8]| memchr::memmem::find(value, part).is_some();
-        return has(b"${")
-            || has(b"#{")
-            || has(b"{{")
+        return interpolated(value)
             || has(b"://")
             || has(b"%s")
             || value.starts_with(b"/")
@@ -511,7 +517,8 @@ fn is_code(text: &[u8], value: &[u8], found: &Assigned) -> bool {
             && value.iter().filter(|b| b.is_ascii_alphabetic()).count() <= 3
             && value.len() < 16);
     let has = |byte: u8| value.contains(&byte);
-    let called = matches!(after, b'(' | b'[' | b'{') || has(b'(') || has(b'[') || has(b'{');
+    let brackets = has(b'(') || has(b'[') || has(b'{');
+    let called = (matches!(after, b'(' | b'[' | b'{') || brackets) && !crooked(value);
     let path = memchr::memmem::find(value, b"::").is_some()
         || memchr::memmem::find(value, b"->").is_some()
         || value.starts_with(b"/")

@@ -39,6 +39,7 @@ pub(crate) enum Manner {
 const NAME_BYTES_MAX: usize = 80;
 const VALUE_BYTES_MAX: usize = 4096;
 const GAP_BYTES_MAX: usize = 48;
+const OPERATOR_MAX: usize = 4;
 
 fn in_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
@@ -65,20 +66,14 @@ pub(crate) fn read(text: &[u8], at: usize) -> Option<Assigned> {
     let mut here = name_end;
     // What closes a key: quotes, brackets, a tag's end.
     let quoted_key = matches!(byte(here), b'"' | b'\'' | b'`');
-    while matches!(byte(here), b'"' | b'\'' | b'`' | b']' | b'\\' | b'?' | b'!') && here < name_end + 4 {
+    while matches!(byte(here), b'"' | b'\'' | b'`' | b'[' | b']' | b'\\') && here < name_end + 4 {
         here += 1;
     }
     let closed = here;
     here = spaces(text, here);
+    let operator = operator(text, here);
     let (value, manner) = match (byte(here), byte(here + 1), byte(here + 2)) {
-        (b':', b'=', _)
-        | (b'=', b'>', _)
-        | (b'-', b'>', _)
-        | (b'|', b'=', _)
-        | (b'?', b'=', _)
-        | (b'+', b'=', _) => (here + 2, Manner::Loose),
-        (b'|' | b'?', b'|' | b'?', b'=') | (b'=' | b'!', b'=', b'=') => (here + 3, Manner::Loose),
-        (b'=' | b'!', b'=', _) | (b'=', b'~', _) => (here + 2, Manner::Loose),
+        _ if operator > 1 => (here + operator, Manner::Loose),
         (b':', b':', _) => return None,
         (b':', ..) => typed(text, here + 1),
         (b'=', next, _) if here == name_end && !matches!(next, b' ' | b'\t') => (here + 1, Manner::Bare),
@@ -90,6 +85,9 @@ pub(crate) fn read(text: &[u8], at: usize) -> Option<Assigned> {
         }
         (b'(', ..) => (here + 1, Manner::Loose),
         (b',', ..) if quoted_key => (here + 1, Manner::Loose),
+        _ if here > closed && declared(text, here).is_some() => {
+            (declared(text, here).unwrap_or(here), Manner::Loose)
+        }
         (b'"' | b'\'', ..) if here > closed => (here, Manner::Argument),
         (next, ..) if here > closed && !quoted_key && next > b' ' => (here, Manner::Argument),
         _ => return None,
@@ -121,6 +119,51 @@ pub(crate) fn next_in_list(text: &[u8], found: &Assigned) -> Option<Assigned> {
     }
     let (start, end, _) = quoted(text, at)?;
     Some(Assigned { start, end, manner: Manner::Listed, ..*found })
+}
+
+/// Bytes of an operator of more than one that assigns or compares: `:=`, `::=`, `=>`, `.=`, `?=`, `===`; zero where none stands.
+fn operator(text: &[u8], at: usize) -> usize {
+    let signs = text[at..text.len().min(at + OPERATOR_MAX)].iter();
+    let length = signs
+        .take_while(|b| matches!(b, b':' | b'=' | b'>' | b'|' | b'?' | b'+' | b'.' | b'!' | b'-' | b'~'))
+        .count();
+    const OPERATORS: [&[u8]; 15] = [
+        b":=", b"::=", b":::=", b"=>", b"->", b"|=", b"?=", b"+=", b".=", b"||=", b"??=", b"==", b"===",
+        b"!=", b"!==",
+    ];
+    let found = OPERATORS.into_iter().filter(|operator| text[at..at + length].starts_with(operator));
+    found.map(<[u8]>::len).max().unwrap_or(0)
+}
+
+/// Behind the name of a type, as in Go's `var password string = "…"`: where the operator ends.
+fn declared(text: &[u8], at: usize) -> Option<usize> {
+    let named =
+        text[at..text.len().min(at + GAP_BYTES_MAX)].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+    let equals = spaces(text, at + named);
+    (named > 0
+        && equals > at + named
+        && text.get(equals) == Some(&b'=')
+        && text.get(equals + 1) != Some(&b'='))
+    .then_some(equals + 1)
+}
+
+/// The quoted value that the name around `at` is compared with, where it stands before: `"…" == password`.
+pub(crate) fn read_before(text: &[u8], at: usize) -> Option<Assigned> {
+    let (name, name_end) = name_around(text, at);
+    let head = text[name.saturating_sub(VALUE_BYTES_MAX)..name].trim_ascii_end();
+    let head = head.strip_suffix(b"=")?.strip_suffix(b"=")?;
+    let head = head.strip_suffix(b"=").or_else(|| head.strip_suffix(b"!")).unwrap_or(head);
+    let head = head.strip_suffix(b"!").unwrap_or(head).trim_ascii_end();
+    let (quote, inside) = head.split_last().filter(|(quote, _)| matches!(quote, b'"' | b'\'' | b'`'))?;
+    let length = inside.iter().rev().take_while(|b| *b != quote && **b != b'\n').count();
+    let end = name - (text[name.saturating_sub(VALUE_BYTES_MAX)..name].len() - inside.len());
+    (length > 0 && inside.len() > length && inside[inside.len() - length - 1] == *quote).then_some(Assigned {
+        name,
+        name_end,
+        start: end - length,
+        end,
+        manner: Manner::Quoted,
+    })
 }
 
 /// Behind a colon: a type and then the operator, or the value itself.
@@ -187,13 +230,24 @@ fn value_at(text: &[u8], mut at: usize, manner: Manner) -> Option<(usize, usize,
     let ends = |byte: u8| {
         byte <= b' '
             || byte == 0x7F
-            || matches!(byte, b'"' | b'\'' | b'`' | b'<' | b'>' | b'\\' | b';')
-            || (matches!(byte, b',' | b')' | b'}' | b']' | b'|') && manner != Manner::Argument)
-            || (byte == b'&' && manner == Manner::Bare)
+            || matches!(byte, b'"' | b'\'' | b'`' | b'<' | b'\\' | b';')
+            || (matches!(byte, b'&' | b'>') && manner == Manner::Bare)
     };
     let mut length = text[from..to].iter().take_while(|byte| !ends(**byte)).count();
-    while length > 0 && matches!(text[from + length - 1], b',' | b'.' | b')' | b':') {
-        length -= 1;
+    // What closes something that opened before the value does not belong to it.
+    if manner != Manner::Argument {
+        length = text[from..from + length].iter().position(|b| *b == b',').unwrap_or(length);
+    }
+    while length > 0 {
+        let value = &text[from..from + length];
+        let count = |byte: u8| value.iter().filter(|b| **b == byte).count();
+        match value[length - 1] {
+            b',' | b'.' | b':' => length -= 1,
+            b')' if count(b'(') < count(b')') => length -= 1,
+            b']' if count(b'[') < count(b']') => length -= 1,
+            b'}' if count(b'{') < count(b'}') => length -= 1,
+            _ => break,
+        }
     }
     Some((from, from + length, manner))
 }

@@ -163,7 +163,8 @@ impl Words {
 
 fn assigned(search: &mut Search<'_>, place: usize, rule: Option<u16>, sort: Finder) {
     let Some(number) = rule else { return };
-    let mut next = assignment::read(search.text, place);
+    let mut next =
+        assignment::read(search.text, place).or_else(|| assignment::read_before(search.text, place));
     let mut values = 0;
     while let Some(found) = next {
         search.offer_assigned(number, sort, &found);
