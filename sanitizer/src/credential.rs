@@ -8,7 +8,19 @@ use crate::surprise::Makeup;
 /// Parts of names for passwords, of at least three letters.
 pub(crate) const PASSWORD_STEMS: [&str; 6] = ["pass", "pwd", "psw", "pw =", "pw=", "pw:"];
 /// Parts of names for other secrets that are looked for everywhere.
-pub(crate) const SECRET_STEMS: [&str; 5] = ["secret", "token", "apik", "authkey", "auth_key"];
+pub(crate) const SECRET_STEMS: [&str; 11] = [
+    "secret",
+    "token",
+    "apikey",
+    "api_key",
+    "api-key",
+    "authkey",
+    "auth_key",
+    "private_key",
+    "privatekey",
+    "access_key",
+    "accesskey",
+];
 /// Parts of names that often mean something else: looked for only before what may be a value.
 pub(crate) const WEAK_STEMS: [&str; 8] =
     ["key", "auth", "cred", "salt", "nonce", "signature", "cookie", "sig="];
@@ -283,6 +295,8 @@ fn words(name: &[u8]) -> Vec<String> {
     words
 }
 
+/// The same character stands so often in a row in no value that was drawn at random.
+const SAME_MAX: usize = 8;
 /// Names of constants are shorter than this.
 const CONSTANT_MAX: usize = 32;
 
@@ -340,6 +354,9 @@ fn strength(value: &[u8], makeup: &Makeup) -> Strength {
         .iter()
         .filter(|b| b.is_ascii_punctuation() && !matches!(b, b'_' | b'-' | b'.' | b'/' | b':'))
         .count();
+    if signs >= 5 && crooked(value) || signs * 2 >= value.len() && signs >= 4 && value.len() >= 8 {
+        return Strength::Drawn;
+    }
     if value.iter().any(|b| matches!(b, b' ')) {
         return if surprise >= 5.0 { Strength::Odd } else { Strength::Word };
     }
@@ -473,26 +490,50 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         || value.len() < 40 && within.iter().any(|word| memchr::memmem::find(&lower, word).is_some())
 }
 
+/// Whether a value of a provider's form is one of documentation: a character again and again, or a word that says so.
+pub(crate) fn is_filled_in(value: &[u8]) -> bool {
+    let same = value
+        .windows(SAME_MAX)
+        .any(|window| window.iter().all(|byte| *byte == window[0] && *byte != b'=' && *byte != b'_'));
+    let has = |word: &[u8]| memchr::memmem::find(value, word).is_some();
+    same || has(b"EXAMPLE")
+        || has(b"example")
+        || has(b"_HERE")
+        || has(b"YOUR_")
+        || has(b"your_")
+        || has(b"XXXX")
+}
+
 /// Whether a variable is to be put in: `${NAME}`, `#{name}`, `{{ name }}`.
 fn interpolated(value: &[u8]) -> bool {
     let named = |byte: &u8| {
         byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b' ' | b'-' | b':' | b'|' | b'$')
     };
-    [&b"${"[..], b"#{", b"{{", b"$("].into_iter().any(|open| {
+    let pairs = [(&b"${"[..], &b"}"[..]), (b"#{", b"}"), (b"{{", b"}}"), (b"$(", b")")];
+    pairs.into_iter().any(|(open, close)| {
         memchr::memmem::find(value, open).is_some_and(|at| {
             let rest = &value[at + open.len()..];
             let length = rest.iter().take_while(|byte| named(byte)).count();
-            matches!(rest.get(length), Some(b'}' | b')'))
+            rest[length..].starts_with(close)
         })
     })
 }
 
 /// Whether brackets don't pair, among many signs: no programming language, but a password.
 fn crooked(value: &[u8]) -> bool {
-    let count = |byte: u8| value.iter().filter(|b| **b == byte).count();
-    let pairs = [(b'(', b')'), (b'[', b']'), (b'{', b'}')];
     let signs = value.iter().filter(|b| b.is_ascii_punctuation()).count();
-    signs >= 5 && pairs.iter().any(|(open, close)| count(*open) != count(*close))
+    let mut open = Vec::new();
+    let closed = value.iter().all(|byte| match byte {
+        b'(' | b'[' | b'{' => {
+            open.push(*byte);
+            true
+        }
+        b')' => open.pop() == Some(b'('),
+        b']' => open.pop() == Some(b'['),
+        b'}' => open.pop() == Some(b'{'),
+        _ => true,
+    });
+    signs >= 5 && !(closed && open.is_empty())
 }
 
 /// Whether an unquoted value is an expression of a programming language.

@@ -131,7 +131,7 @@ pub struct RawRule {
     /// Words of which one must stand shortly before.
     #[serde(default)]
     pub context: Vec<String>,
-    /// Number: whether it needs no context where nothing else stands in its line, cell or string; for high recall.
+    /// Whether it needs no context where nothing else stands in its line.
     #[serde(default)]
     pub alone: bool,
     /// `high`: only in profiles for high recall.
@@ -188,6 +188,8 @@ pub(crate) struct Rule {
     pub(crate) filter: Filter,
     pub(crate) check: Check,
     pub(crate) context: Vec<String>,
+    /// Whether it needs no context where nothing else stands in its line.
+    pub(crate) alone: bool,
 }
 
 /// How a rule's values are found.
@@ -195,7 +197,7 @@ pub(crate) struct Rule {
 pub(crate) enum Form {
     Token { prefix: Vec<String>, body: Vec<Piece> },
     Keyed { words: Vec<String>, body: Vec<Piece> },
-    Number { compact: Vec<Vec<Piece>>, written: Vec<Vec<Piece>>, alone: bool },
+    Number { compact: Vec<Vec<Piece>>, written: Vec<Vec<Piece>> },
     Expression(Expression),
     Finder(Finder),
 }
@@ -268,6 +270,7 @@ fn checked(kind: Kind, raw: RawRule) -> Result<Rule, RulesError> {
         filter: raw.filter,
         check: raw.check,
         context: raw.context,
+        alone: raw.alone,
     })
 }
 
@@ -293,11 +296,7 @@ fn form(raw: &RawRule) -> Result<Form, String> {
         [false, false, true, false, false] => {
             let parsed =
                 |bodies: &[String]| bodies.iter().map(|body| template::parse(body)).collect::<Result<_, _>>();
-            Ok(Form::Number {
-                compact: parsed(&raw.number)?,
-                written: parsed(&raw.written)?,
-                alone: raw.alone,
-            })
+            Ok(Form::Number { compact: parsed(&raw.number)?, written: parsed(&raw.written)? })
         }
         [false, false, false, true, false] => expression(raw).map(Form::Expression),
         [false, false, false, false, true] => {

@@ -133,12 +133,15 @@ impl Search<'_> {
         !value.is_empty()
             && rule.check.holds(value)
             && rule.filter.passes(self.text, start, value, self.scanner.thorough)
-            && self.in_context(rule, start)
+            && self.in_context(rule, start, end)
             && !is_token(self.text, start, end)
     }
 
-    fn in_context(&self, rule: &Rule, start: usize) -> bool {
+    fn in_context(&self, rule: &Rule, start: usize, end: usize) -> bool {
         if rule.context.is_empty() || matches!(rule.form, Form::Number { .. }) {
+            return true;
+        }
+        if rule.alone && number::stands_alone(self.text, start, end) {
             return true;
         }
         let near = self.text[start.saturating_sub(CONTEXT_BYTES)..start].to_ascii_lowercase();

@@ -266,6 +266,6 @@ fn the_profiles_differ_as_they_say() {
     assert_eq!(count(Profile::SecretsOnly, &personal), 0);
     assert_eq!(count(Profile::PiiOnly, &secret), 0);
     assert_eq!(count(Profile::PiiOnly, &personal), 1);
-    let bare = expand("'value ' alnum:44", &mut random);
+    let bare = expand("'the access code ' alnum:44", &mut random);
     assert_eq!((count(Profile::Balanced, &bare), count(Profile::HighRecall, &bare)), (0, 1));
 }

@@ -149,7 +149,7 @@ impl Numbers {
         let mut by_length = vec![Vec::new(); LENGTH_MAX + 1];
         let mut by_digits = vec![Vec::new(); LENGTH_MAX + 1];
         for (number, rule) in rules.iter().enumerate() {
-            let Form::Number { compact, written, .. } = &rule.form else { continue };
+            let Form::Number { compact, written } = &rule.form else { continue };
             for (which, body) in compact.iter().enumerate() {
                 let lengths = template::shortest(body)..=template::longest(body).min(LENGTH_MAX);
                 for rules in &mut by_length[lengths] {
@@ -229,11 +229,11 @@ impl Numbers {
             }
             for (number, which) in &self.by_length[length] {
                 let rule = &search.scanner.rules[usize::from(*number)];
-                let Form::Number { compact: formats, alone, .. } = &rule.form else { continue };
+                let Form::Number { compact: formats, .. } = &rule.form else { continue };
                 let fits = template::match_at(&formats[*which], &compact.bytes[..length], 0) == Some(length);
                 let value = &text[start..end];
                 let placed = |context: &mut Context| {
-                    *alone && stands_alone(text, start, end)
+                    rule.alone && stands_alone(text, start, end)
                         || context.announces(self, search, start, *number)
                 };
                 if fits && rule.check.holds(value) && placed(context) {
@@ -322,7 +322,7 @@ fn begins_line(text: &[u8], start: usize) -> bool {
 }
 
 /// Whether nothing else stands in its line, in its cell of a table, in its string.
-fn stands_alone(text: &[u8], start: usize, end: usize) -> bool {
+pub(super) fn stands_alone(text: &[u8], start: usize, end: usize) -> bool {
     let line_before =
         text[..start].iter().rev().take(LINE_MAX).take_while(|b| **b != b'\n').all(u8::is_ascii_whitespace);
     let line_after =

@@ -24,6 +24,9 @@ const RANDOM_MAX: usize = 256;
 
 /// Numbers of programs are no longer than this.
 const NUMBER_MAX: usize = 22;
+/// A run that is so long is looked at more closely where nothing may be missed: in its first so many bytes.
+const GLUED_MIN: usize = 24;
+const GLUED_BYTES: usize = 12;
 /// Places in a run that are looked at in one go.
 const PLACES_MAX: usize = 64;
 /// Stands for a part of names for secrets in place of a rule.
@@ -132,6 +135,10 @@ impl Runs {
 
     fn tokens(&self, search: &mut Search<'_>, start: usize, end: usize) {
         let text = search.text;
+        if search.scanner.thorough && end - start >= GLUED_MIN {
+            // A letter may be glued to a token's beginning, such as that of an escape.
+            (start + 1..start + GLUED_BYTES).for_each(|at| self.token(search, at));
+        }
         let mut places = [0usize; PLACES_MAX];
         let mut from = start;
         while from < end {
@@ -146,7 +153,9 @@ impl Runs {
                 }
             });
             for at in &places[..count] {
-                self.token(search, *at);
+                if *at == 0 || !text[at - 1].is_ascii_alphanumeric() {
+                    self.token(search, *at);
+                }
             }
             from = next;
         }
@@ -155,15 +164,14 @@ impl Runs {
     #[inline]
     fn token(&self, search: &mut Search<'_>, at: usize) {
         let text = search.text;
-        if at > 0 && text[at - 1].is_ascii_alphanumeric() {
-            return;
-        }
         for (number, _) in self.prefixes.at(text, at) {
             let rule = &search.scanner.rules[usize::from(number)];
             let Form::Token { prefix, body } = &rule.form else { continue };
             let behind = prefix.iter().filter(|prefix| text[at..].starts_with(prefix.as_bytes()));
             for ends in behind.filter_map(|prefix| ended(body, text, at + prefix.len())) {
-                search.offer(number, at, ends);
+                if !credential::is_filled_in(&text[at..ends]) {
+                    search.offer(number, at, ends);
+                }
             }
         }
     }
