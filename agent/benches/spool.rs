@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             modified_ms: None,
             attributes: Vec::new(),
         };
-        let clean = sanitizer.resource(&raw, &mut Learnt::off())?;
+        let clean = sanitizer.resource(&raw, &Learnt::default())?;
         let checkpoints = vec![(path.into_bytes(), Some(vec![0; 100]))];
         Ok(Batch {
             source,

@@ -72,13 +72,12 @@ impl Intake {
         lane: Lane,
         status: SharedStatus,
     ) -> Self {
-        let learnt = if shared.learn == Learn::Off { Learnt::off() } else { Learnt::default() };
         Self {
             shared,
             source,
             name,
             lane,
-            learnt,
+            learnt: Learnt::default(),
             status,
             number: 0,
             receipts: VecDeque::new(),
@@ -119,7 +118,13 @@ impl Intake {
         if self.shared.learn == Learn::File {
             self.learnt = Learnt::default();
         }
-        let outcome = self.shared.sanitizer.resource(raw, &mut self.learnt);
+        let learnt = match self.shared.learn {
+            Learn::Off => Ok(()),
+            Learn::File | Learn::Run => {
+                self.shared.sanitizer.learn(raw.content, raw.format, &mut self.learnt)
+            }
+        };
+        let outcome = learnt.and_then(|()| self.shared.sanitizer.resource(raw, &self.learnt));
         self.status.lock().stages.sanitize_us += began.elapsed().as_micros() as u64;
         match outcome {
             Ok(clean) => {

@@ -79,7 +79,7 @@ impl Home {
             modified_ms: None,
             attributes: Vec::new(),
         };
-        let clean = self.sanitizer.resource(&raw, &mut Learnt::off()).unwrap();
+        let clean = self.sanitizer.resource(&raw, &Learnt::default()).unwrap();
         Batch {
             source: SOURCE,
             source_name: self.name.clone(),

@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("scan ({found} findings): {:.1} MB/s", megabytes / began.elapsed().as_secs_f64());
     let began = Instant::now();
     for (name, content) in &files {
-        if sanitizer.document(content, Format::detect(name, content), &mut Learnt::off()).is_err() {
+        if sanitizer.document(content, Format::detect(name, content), &Learnt::default()).is_err() {
             println!("held back: {name}");
         }
     }

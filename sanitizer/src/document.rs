@@ -2,6 +2,8 @@
 
 use certus_protocol::ids::{KeyId, PolicyHash};
 
+use zeroize::Zeroize;
+
 use crate::clean::Clean;
 use crate::decode::Encoding;
 use crate::json::{self, Token, TokenKind};
@@ -182,10 +184,24 @@ impl Sanitizer {
                 type_name: rule.type_name.clone(),
             }
         };
-        Ok(self.find(bytes, format, &mut Learnt::off())?.iter().map(finding).collect())
+        Ok(self.find(bytes, format, None)?.iter().map(finding).collect())
     }
 
-    /// A document with every value replaced.
+    /// Remembers the values of a document, so that they are replaced wherever else they stand.
+    ///
+    /// # Errors
+    /// See [`SanitizeError`]; the document must be held back.
+    pub fn learn(&self, bytes: &[u8], format: Format, learnt: &mut Learnt) -> Result<(), SanitizeError> {
+        let encoding = Encoding::detect(bytes);
+        for span in self.find(bytes, format, None)? {
+            let mut value = self.value(bytes, &span, encoding);
+            learnt.note(&value, span.rule);
+            value.zeroize();
+        }
+        Ok(())
+    }
+
+    /// A document with every value replaced, and what `learnt` remembers as well.
     ///
     /// # Errors
     /// See [`SanitizeError`]; the document must be held back.
@@ -193,13 +209,13 @@ impl Sanitizer {
         &self,
         bytes: &[u8],
         format: Format,
-        learnt: &mut Learnt,
+        learnt: &Learnt,
     ) -> Result<Clean<Document>, SanitizeError> {
         let encoding = Encoding::detect(bytes);
         let mut redactions = Vec::new();
         let mut clean = bytes.to_vec();
         for round in 0..=ROUNDS_MAX {
-            let spans = self.find(&clean, format, learnt)?;
+            let spans = self.find(&clean, format, Some(learnt))?;
             if spans.is_empty() {
                 return Ok(Clean::new(Document { bytes: clean, redactions }));
             }
@@ -231,7 +247,7 @@ impl Sanitizer {
         if place == Place::Author && self.profile != Profile::SecretsOnly {
             return self.author(text);
         }
-        let document = self.document(text.as_bytes(), Format::Text, &mut Learnt::off())?.into_inner();
+        let document = self.document(text.as_bytes(), Format::Text, &Learnt::default())?.into_inner();
         let text = String::from_utf8_lossy(&document.bytes).into_owned();
         Ok(Clean::new(Text { text, redactions: document.redactions }))
     }
@@ -296,7 +312,12 @@ impl Sanitizer {
     }
 
     /// Spans in `bytes` as given, in order, none overlapping another.
-    fn find(&self, bytes: &[u8], format: Format, learnt: &mut Learnt) -> Result<Vec<Span>, SanitizeError> {
+    fn find(
+        &self,
+        bytes: &[u8],
+        format: Format,
+        learnt: Option<&Learnt>,
+    ) -> Result<Vec<Span>, SanitizeError> {
         let encoding = Encoding::detect(bytes);
         let Some(decoded) = encoding.decode(bytes) else { return self.find_utf8(bytes, format, learnt) };
         let spans = self.find_utf8(decoded.as_bytes(), format, learnt)?;
@@ -311,19 +332,14 @@ impl Sanitizer {
         &self,
         text: &[u8],
         format: Format,
-        learnt: &mut Learnt,
+        learnt: Option<&Learnt>,
     ) -> Result<Vec<Span>, SanitizeError> {
         let tokens = if format == Format::Text { None } else { json::tokens(text) };
         let mut spans = match &tokens {
             None => self.scanner.find(text)?,
             Some(tokens) => self.find_json(text, tokens, format)?,
         };
-        for span in &spans {
-            if self.scanner.rule(span).kind == Kind::Secret {
-                learnt.learn(&text[span.start..span.end], span.rule);
-            }
-        }
-        let again = learnt.find(text);
+        let again = learnt.map(|learnt| learnt.find(text)).unwrap_or_default();
         if !again.is_empty() {
             let apart = |(start, end, _): &(usize, usize, u16)| {
                 !spans.iter().any(|s| s.start < *end && *start < s.end)

@@ -67,11 +67,7 @@ impl Sanitizer {
     ///
     /// # Errors
     /// See [`SanitizeError`]; the resource must be held back.
-    pub fn resource(
-        &self,
-        raw: &RawResource<'_>,
-        learnt: &mut Learnt,
-    ) -> Result<CleanResource, SanitizeError> {
+    pub fn resource(&self, raw: &RawResource<'_>, learnt: &Learnt) -> Result<CleanResource, SanitizeError> {
         let (document, path) = self.document_id(&raw.source, raw.reference, raw.path)?;
         let content = self.document(raw.content, raw.format, learnt)?.into_inner();
         let mut redactions = content.redactions;

@@ -1,9 +1,12 @@
 //! Values found once are taken out wherever they stand again, also where nothing around gives them away.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use zeroize::Zeroize;
+
+use crate::surprise::Makeup;
 
 /// How far a value that was found is remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,57 +37,107 @@ impl std::str::FromStr for Learn {
     }
 }
 
-/// Values remembered at the most; further ones are only taken out where they are found.
-const VALUES_MAX: usize = 4_096;
+/// Values remembered at the most: the first in the order of their bytes, so that which ones does not depend on the order
+/// in which they were found.
+const VALUES_MAX: usize = 1 << 16;
 const LENGTH_MIN: usize = 8;
-const LENGTH_MAX: usize = 512;
+const LENGTH_MAX: usize = 4096;
+/// Bits a letter of values that hold no digit.
+const SURPRISE_MIN: f32 = 4.5;
+/// A value's encodings are looked for if it has so many bytes.
+const ENCODED_MIN: usize = 12;
 
-/// The values found so far, in memory only, wiped when dropped.
+/// The values of a run, in memory only, wiped when dropped.
 #[derive(Default)]
 pub struct Learnt {
-    values: HashMap<Vec<u8>, u16>,
-    automaton: Option<(AhoCorasick, Vec<u16>)>,
-    off: bool,
+    values: BTreeMap<Vec<u8>, u16>,
+    searcher: OnceLock<Option<(AhoCorasick, Vec<u16>)>>,
 }
 
 impl Learnt {
-    /// One that never remembers.
-    pub fn off() -> Self {
-        Self { values: HashMap::new(), automaton: None, off: true }
-    }
-
     /// Remembers a value of this rule if it is long and odd enough not to be an ordinary word.
-    pub(crate) fn learn(&mut self, value: &[u8], rule: u16) {
-        let odd = value.iter().any(u8::is_ascii_digit) && value.iter().any(u8::is_ascii_alphabetic);
-        let fits = (LENGTH_MIN..=LENGTH_MAX).contains(&value.len()) && odd;
-        if !self.off && fits && self.values.len() < VALUES_MAX && !self.values.contains_key(value) {
-            self.values.insert(value.to_vec(), rule);
-            self.automaton = None;
+    pub(crate) fn note(&mut self, value: &[u8], rule: u16) {
+        let digits = value.iter().any(u8::is_ascii_digit) && value.iter().any(u8::is_ascii_alphabetic);
+        let odd = digits || Makeup::of(value).surprise() >= SURPRISE_MIN;
+        if (LENGTH_MIN..=LENGTH_MAX).contains(&value.len()) && odd {
+            self.keep(value.to_vec(), rule);
         }
     }
 
-    /// Where values stand, with their rules.
-    pub(crate) fn find(&mut self, text: &[u8]) -> Vec<(usize, usize, u16)> {
+    /// Remembers what another one does.
+    pub fn merge(&mut self, mut other: Self) {
+        for (value, rule) in std::mem::take(&mut other.values) {
+            self.keep(value, rule);
+        }
+    }
+
+    fn keep(&mut self, value: Vec<u8>, rule: u16) {
+        let known = self.values.entry(value).or_insert(rule);
+        *known = rule.min(*known);
+        if self.values.len() > VALUES_MAX
+            && let Some((mut last, _)) = self.values.pop_last()
+        {
+            last.zeroize();
+        }
+        self.searcher = OnceLock::new();
+    }
+
+    /// Where values stand, as they are or in a form that they are likely to take, with their rules.
+    pub(crate) fn find(&self, text: &[u8]) -> Vec<(usize, usize, u16)> {
         if self.values.is_empty() {
             return Vec::new();
         }
-        if self.automaton.is_none() {
-            let (values, rules): (Vec<_>, Vec<u16>) =
-                self.values.iter().map(|(value, rule)| (value, *rule)).unzip();
-            let built = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(values);
-            self.automaton = built.ok().map(|automaton| (automaton, rules));
-        }
-        let Some((automaton, rules)) = &self.automaton else { return Vec::new() };
-        automaton
-            .find_iter(text)
-            .map(|hit| (hit.start(), hit.end(), rules[hit.pattern().as_usize()]))
-            .collect()
+        let searcher = self.searcher.get_or_init(|| {
+            let forms = self
+                .values
+                .iter()
+                .flat_map(|(value, rule)| forms(value).into_iter().map(|form| (form, *rule)));
+            let (forms, rules): (Vec<Vec<u8>>, Vec<u16>) = forms.unzip();
+            let built = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&forms);
+            forms.into_iter().for_each(|mut form| form.zeroize());
+            built.ok().map(|automaton| (automaton, rules))
+        });
+        let Some((automaton, rules)) = searcher else { return Vec::new() };
+        let hits = automaton.find_iter(text);
+        hits.map(|hit| (hit.start(), hit.end(), rules[hit.pattern().as_usize()])).collect()
     }
+}
+
+/// A value as it is, in a JSON string, in a URL, and in base64 at each of three offsets.
+fn forms(value: &[u8]) -> Vec<Vec<u8>> {
+    let mut forms = vec![value.to_vec()];
+    let mut add = |form: Vec<u8>| {
+        if !forms.contains(&form) {
+            forms.push(form);
+        }
+    };
+    add(value
+        .iter()
+        .flat_map(|byte| if matches!(byte, b'"' | b'\\') { vec![b'\\', *byte] } else { vec![*byte] })
+        .collect());
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
+    add(value
+        .iter()
+        .flat_map(|byte| if plain(byte) { vec![*byte] } else { format!("%{byte:02X}").into_bytes() })
+        .collect());
+    if value.len() >= ENCODED_MIN {
+        for offset in 0..3 {
+            let mut shifted = vec![0; offset];
+            shifted.extend_from_slice(value);
+            let encoded = data_encoding::BASE64_NOPAD.encode(&shifted).into_bytes();
+            shifted.zeroize();
+            // The characters that depend on the value alone.
+            let from = [0, 2, 3][offset];
+            let to = encoded.len() - usize::from(!(offset + value.len()).is_multiple_of(3));
+            add(encoded[from..to].to_vec());
+        }
+    }
+    forms
 }
 
 impl Drop for Learnt {
     fn drop(&mut self) {
-        for (mut value, _) in self.values.drain() {
+        while let Some((mut value, _)) = self.values.pop_first() {
             value.zeroize();
         }
     }

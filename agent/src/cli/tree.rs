@@ -1,12 +1,17 @@
 //! Commands over a tree of files that send nothing: scan, sanitize, preview.
 #![expect(clippy::print_stderr, reason = "what is left out is told beside the answer")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
 
 use certus_sanitizer::decode::Encoding;
-use certus_sanitizer::{Format, Kind, Learn, Learnt, Policy, PseudonymKey, Redaction, Sanitizer};
+use certus_sanitizer::{
+    Finding, Format, Kind, Learn, Learnt, Policy, PseudonymKey, Redaction, SanitizeError, Sanitizer,
+};
 use ignore::WalkBuilder;
 use indicatif::{ProgressBar, ProgressStyle};
 use similar::TextDiff;
@@ -50,19 +55,29 @@ enum Item {
     LeftOut(String),
 }
 
-/// Hands every file of the tree, by its path in it, to `each`; with a bar on a terminal.
-fn files(
-    tree: &Path,
-    stop: &CancellationToken,
-    mut each: impl FnMut(&Path, Item) -> Result<(), CliError>,
-) -> Result<(), CliError> {
+/// A file or link of a tree.
+struct Entry {
+    path: PathBuf,
+    /// Its path within the tree.
+    name: PathBuf,
+    link: bool,
+}
+
+impl Entry {
+    fn read(&self) -> Item {
+        if self.link { Item::LeftOut("symbolic link".to_owned()) } else { read(&self.path) }
+    }
+}
+
+/// Every file and link of the tree, in the order of their names.
+fn entries(tree: &Path, stop: &CancellationToken) -> Result<Vec<Entry>, CliError> {
     if !tree.exists() {
         return Err(CliError::Data(format!("{}: there is no such file or folder", tree.display())));
     }
     let mut walk = WalkBuilder::new(tree);
     walk.standard_filters(false).follow_links(false).sort_by_file_name(Ord::cmp);
     walk.filter_entry(|entry| entry.depth() == 0 || entry.file_name() != ".git");
-    let bar = progress();
+    let mut found = Vec::new();
     for entry in walk.build() {
         if stop.is_cancelled() {
             return Err(CliError::Failed("stopped".to_owned()));
@@ -74,20 +89,74 @@ fn files(
                 continue;
             }
         };
-        let path = entry.path();
-        let name = match path.strip_prefix(tree) {
-            Ok(name) if !name.as_os_str().is_empty() => name.to_owned(),
-            _ => path.file_name().map(PathBuf::from).unwrap_or_default(),
-        };
-        if entry.file_type().is_some_and(|kind| kind.is_file()) {
-            bar.inc(1);
-            each(&name, read(path))?;
-        } else if entry.path_is_symlink() {
-            each(&name, Item::LeftOut("symbolic link".to_owned()))?;
+        let link = entry.path_is_symlink();
+        if link || entry.file_type().is_some_and(|kind| kind.is_file()) {
+            let path = entry.into_path();
+            let name = match path.strip_prefix(tree) {
+                Ok(name) if !name.as_os_str().is_empty() => name.to_owned(),
+                _ => path.file_name().map(PathBuf::from).unwrap_or_default(),
+            };
+            found.push(Entry { path, name, link });
         }
     }
+    Ok(found)
+}
+
+/// Files that may be done before the one whose turn it is.
+const AHEAD_MAX: usize = 256;
+
+/// Does `work` on every entry, on as many threads as there are cores, and hands what came of it to `each`, in order; with a
+/// bar on a terminal.
+fn in_order<T: Send>(
+    entries: &[Entry],
+    stop: &CancellationToken,
+    work: impl Fn(&Entry) -> T + Sync,
+    mut each: impl FnMut(&Entry, T) -> Result<(), CliError>,
+) -> Result<(), CliError> {
+    let bar = progress();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(entries.len().max(1));
+    let (next, turn, over) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
+    let (sender, receiver) = mpsc::sync_channel::<(usize, T)>(AHEAD_MAX);
+    let one = |sender: mpsc::SyncSender<(usize, T)>| {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(entry) = entries.get(number) else { return };
+            while number > turn.load(Ordering::Acquire) + AHEAD_MAX && !over.load(Ordering::Relaxed) {
+                std::thread::yield_now();
+            }
+            if over.load(Ordering::Relaxed)
+                || stop.is_cancelled()
+                || sender.send((number, work(entry))).is_err()
+            {
+                return;
+            }
+        }
+    };
+    let outcome = std::thread::scope(|scope| {
+        for _ in 0..threads {
+            let sender = sender.clone();
+            scope.spawn(|| one(sender));
+        }
+        drop(sender);
+        let mut done = BTreeMap::new();
+        let mut outcome = Ok(());
+        for (number, made) in receiver {
+            done.insert(number, made);
+            while let Some(made) = done.remove(&turn.load(Ordering::Relaxed)) {
+                let number = turn.load(Ordering::Relaxed);
+                if outcome.is_ok() {
+                    outcome = each(&entries[number], made);
+                    over.store(outcome.is_err(), Ordering::Relaxed);
+                }
+                bar.inc(1);
+                turn.store(number + 1, Ordering::Release);
+            }
+        }
+        outcome
+    });
     bar.finish_and_clear();
-    Ok(())
+    outcome?;
+    if stop.is_cancelled() { Err(CliError::Failed("stopped".to_owned())) } else { Ok(()) }
 }
 
 fn progress() -> ProgressBar {
@@ -119,26 +188,29 @@ pub(super) fn scan(
 ) -> Result<(), CliError> {
     let sanitizer = Sanitizer::new(policy, nobodys_key()).map_err(failed)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
-    files(tree, stop, |path, item| {
-        let Item::Text(bytes) = item else { return Ok(()) };
-        let name = path.to_string_lossy();
-        let found = sanitizer.scan(&bytes, Format::detect(&name, &bytes)).map_err(failed)?;
-        for finding in found {
-            let line = if json {
-                serde_json::json!({
-                    "path": name, "start": finding.start, "end": finding.end, "rule": finding.rule,
-                    "kind": word(finding.kind), "type": finding.type_name,
-                })
-                .to_string()
-            } else {
-                let line = memchr::memchr_iter(b'\n', &bytes[..finding.start.min(bytes.len())]).count() + 1;
-                format!("{name}:{line}: {} {} ({})", word(finding.kind), finding.type_name, finding.rule)
-            };
-            writeln!(out, "{line}").map_err(unwritten)?;
-        }
-        Ok(())
+    let found = |entry: &Entry| {
+        let Item::Text(bytes) = entry.read() else { return Ok(String::new()) };
+        let name = entry.name.to_string_lossy();
+        let found = sanitizer.scan(&bytes, Format::detect(&name, &bytes))?;
+        Ok::<_, SanitizeError>(found.iter().map(|finding| told(&name, &bytes, finding, json)).collect())
+    };
+    in_order(&entries(tree, stop)?, stop, found, |_, lines| {
+        out.write_all(lines.map_err(failed)?.as_bytes()).map_err(unwritten)
     })?;
     out.flush().map_err(unwritten)
+}
+
+/// A finding as a line.
+fn told(name: &str, bytes: &[u8], finding: &Finding, json: bool) -> String {
+    if json {
+        let line = serde_json::json!({
+            "path": name, "start": finding.start, "end": finding.end, "rule": finding.rule,
+            "kind": word(finding.kind), "type": finding.type_name,
+        });
+        return format!("{line}\n");
+    }
+    let line = memchr::memchr_iter(b'\n', &bytes[..finding.start.min(bytes.len())]).count() + 1;
+    format!("{name}:{line}: {} {} ({})\n", word(finding.kind), finding.type_name, finding.rule)
 }
 
 /// How a sanitized copy is made.
@@ -155,40 +227,64 @@ pub(super) fn sanitize(
     stop: &CancellationToken,
 ) -> Result<(), CliError> {
     let sanitizer = Sanitizer::new(&making.policy, making.key.clone()).map_err(failed)?;
-    let fresh = || if making.learn == Learn::Off { Learnt::off() } else { Learnt::default() };
-    let mut learnt = fresh();
     let unmade = |path: &Path, error: io::Error| CliError::Output(format!("{}: {error}", path.display()));
     fs::create_dir_all(out).map_err(|error| unmade(out, error))?;
-    let mut left_out = 0;
-    files(tree, stop, |path, item| {
-        if making.learn == Learn::File {
-            learnt = fresh();
-        }
-        let name = path.to_string_lossy();
-        let clean = match item {
-            Item::Text(bytes) => sanitizer
-                .document(&bytes, Format::detect(&name, &bytes), &mut learnt)
-                .map_err(|error| error.to_string()),
-            Item::LeftOut(why) => Err(why),
-        };
-        match clean {
-            Ok(clean) => {
-                let target = out.join(path);
-                let folder = target.parent().unwrap_or(out);
-                fs::create_dir_all(folder).map_err(|error| unmade(folder, error))?;
-                fs::write(&target, &clean.bytes).map_err(|error| unmade(&target, error))
-            }
-            Err(why) => {
-                left_out += 1;
-                eprintln!("certus-agent: left out {name}: {why}");
+    let entries = entries(tree, stop)?;
+    // Two passes, so that what is found in one file is taken out of those before it as well.
+    let mut learnt = Learnt::default();
+    if making.learn == Learn::Run {
+        in_order(
+            &entries,
+            stop,
+            |entry| learnt_from(&sanitizer, entry),
+            |_, found| {
+                learnt.merge(found);
                 Ok(())
-            }
+            },
+        )?;
+    }
+    let clean = |entry: &Entry| {
+        let bytes = match entry.read() {
+            Item::Text(bytes) => bytes,
+            Item::LeftOut(why) => return Err(why),
+        };
+        let own =
+            if making.learn == Learn::File { learnt_from(&sanitizer, entry) } else { Learnt::default() };
+        let learnt = if making.learn == Learn::File { &own } else { &learnt };
+        let format = Format::detect(&entry.name.to_string_lossy(), &bytes);
+        let clean = sanitizer.document(&bytes, format, learnt);
+        clean.map(|clean| clean.into_inner().bytes).map_err(|error| error.to_string())
+    };
+    let mut left_out = 0;
+    in_order(&entries, stop, clean, |entry, clean| match clean {
+        Ok(clean) => {
+            let target = out.join(&entry.name);
+            let folder = target.parent().unwrap_or(out);
+            fs::create_dir_all(folder).map_err(|error| unmade(folder, error))?;
+            fs::write(&target, &clean).map_err(|error| unmade(&target, error))
+        }
+        Err(why) => {
+            left_out += 1;
+            eprintln!("certus-agent: left out {}: {why}", entry.name.display());
+            Ok(())
         }
     })?;
     if left_out > 0 {
         eprintln!("certus-agent: {left_out} files were left out");
     }
     Ok(())
+}
+
+/// The values of a file; of one that can't be sanitized none, since it is left out anyway.
+fn learnt_from(sanitizer: &Sanitizer, entry: &Entry) -> Learnt {
+    let mut learnt = Learnt::default();
+    if let Item::Text(bytes) = entry.read() {
+        let format = Format::detect(&entry.name.to_string_lossy(), &bytes);
+        if sanitizer.learn(&bytes, format, &mut learnt).is_err() {
+            return Learnt::default();
+        }
+    }
+    learnt
 }
 
 pub(super) fn preview(
@@ -219,7 +315,12 @@ pub(super) fn preview(
     if bare || source.is_some_and(|source| source.kind == SourceKind::Git) {
         head_files(&path, &mut each)?;
     } else {
-        files(&path, stop, each)?;
+        for entry in entries(&path, stop)? {
+            if stop.is_cancelled() {
+                return Err(CliError::Failed("stopped".to_owned()));
+            }
+            each(&entry.name, entry.read())?;
+        }
     }
     out.flush().map_err(unwritten)
 }
@@ -261,7 +362,8 @@ fn show(
 ) -> Result<(), CliError> {
     let name = path.to_string_lossy();
     let format = Format::detect(&name, bytes);
-    let clean = match sanitizer.document(bytes, format, learnt) {
+    let learned = sanitizer.learn(bytes, format, learnt);
+    let clean = match learned.and_then(|()| sanitizer.document(bytes, format, learnt)) {
         Ok(clean) => clean.into_inner(),
         Err(error) => {
             eprintln!("certus-agent: {name} would be held back: {error}");
