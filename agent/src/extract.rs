@@ -25,7 +25,7 @@ impl Extracted {
     pub fn kind(&self) -> ResourceKind {
         match self.format {
             Format::Sarif => ResourceKind::Sarif,
-            Format::Text | Format::Json => ResourceKind::File,
+            Format::Text | Format::Json | Format::Toml => ResourceKind::File,
         }
     }
 }
@@ -86,7 +86,7 @@ pub fn extract(name: &str, bytes: &[u8]) -> Option<Extracted> {
         (Format::Text, "markdown") => ("text/markdown", "markdown"),
         (Format::Text, "html") => ("text/html", "html"),
         (Format::Text, "csv") => ("text/csv", "csv"),
-        (Format::Text, other) => ("text/plain", other),
+        (Format::Text | Format::Toml, other) => ("text/plain", other),
     };
     Some(Extracted { format, media_type, language })
 }

@@ -1,5 +1,18 @@
 //! Texts that are spelt otherwise than in UTF-8, with the way back: offsets in what was decoded become offsets in what was given.
 
+pub(crate) mod blobs;
+pub(crate) mod escapes;
+pub(crate) mod joined;
+pub(crate) mod map;
+pub(crate) mod packed;
+
+use map::Piece;
+
+/// Whether bytes that begin so are packed in a way that is looked into: gzip, zlib or Zstandard.
+pub fn is_packed(head: &[u8]) -> bool {
+    packed::is_magic(head)
+}
+
 /// How a document's text is spelt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
@@ -37,39 +50,23 @@ impl Encoding {
         Some(char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
     }
 
-    /// The offsets in `bytes` of ascending offsets in what [`Encoding::decode`] gave.
-    pub(crate) fn offsets(self, bytes: &[u8], ascending: &[usize]) -> Vec<usize> {
-        let (Some(units), Self::Utf16Le(mark) | Self::Utf16Be(mark)) = (self.units(bytes), self) else {
-            return ascending.to_vec();
-        };
-        let mut mapped = Vec::with_capacity(ascending.len());
-        let (mut decoded, mut raw) = (0, mark);
-        let mut wanted = ascending.iter().peekable();
-        for unit in char::decode_utf16(units) {
-            while wanted.next_if(|at| **at <= decoded).is_some() {
-                mapped.push(raw);
-            }
-            match unit {
-                Ok(c) => {
-                    decoded += c.len_utf8();
-                    raw += 2 * c.len_utf16();
-                }
-                Err(_) => {
-                    decoded += char::REPLACEMENT_CHARACTER.len_utf8();
-                    raw += 2;
-                }
-            }
+    /// How [`Encoding::decode`] goes; `None` where there is nothing to decode.
+    pub(crate) fn walk(self) -> Option<map::Walk> {
+        match self {
+            Self::Ascii => None,
+            Self::Utf16Le(0) => Some(|raw, each| walk_utf16(raw, Self::Utf16Le(0), each)),
+            Self::Utf16Le(_) => Some(|raw, each| walk_utf16(raw, Self::Utf16Le(2), each)),
+            Self::Utf16Be(0) => Some(|raw, each| walk_utf16(raw, Self::Utf16Be(0), each)),
+            Self::Utf16Be(_) => Some(|raw, each| walk_utf16(raw, Self::Utf16Be(2), each)),
         }
-        mapped.extend(wanted.map(|_| raw));
-        mapped
     }
 
     /// ASCII text as it stands in this encoding.
-    pub(crate) fn encode(self, ascii: &str) -> Vec<u8> {
+    pub(crate) fn encode(self, ascii: &[u8]) -> Vec<u8> {
         match self {
-            Self::Ascii => ascii.as_bytes().to_vec(),
-            Self::Utf16Le(_) => ascii.encode_utf16().flat_map(u16::to_le_bytes).collect(),
-            Self::Utf16Be(_) => ascii.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+            Self::Ascii => ascii.to_vec(),
+            Self::Utf16Le(_) => ascii.iter().flat_map(|byte| u16::from(*byte).to_le_bytes()).collect(),
+            Self::Utf16Be(_) => ascii.iter().flat_map(|byte| u16::from(*byte).to_be_bytes()).collect(),
         }
     }
 
@@ -80,5 +77,19 @@ impl Encoding {
             Self::Utf16Be(mark) => (mark, u16::from_be_bytes),
         };
         Some(bytes[mark..].chunks_exact(2).map(move |pair| unit([pair[0], pair[1]])))
+    }
+}
+
+fn walk_utf16(raw: &[u8], encoding: Encoding, each: &mut dyn FnMut(Piece<'_>)) {
+    let (Some(units), Encoding::Utf16Le(mark) | Encoding::Utf16Be(mark)) = (encoding.units(raw), encoding)
+    else {
+        return;
+    };
+    let mut start = mark;
+    for unit in char::decode_utf16(units) {
+        let c = unit.unwrap_or(char::REPLACEMENT_CHARACTER);
+        let end = start + 2 * c.len_utf16();
+        each(Piece { start, end, bytes: c.encode_utf8(&mut [0; 4]).as_bytes() });
+        start = end;
     }
 }

@@ -2,19 +2,28 @@
 
 use certus_protocol::ids::{KeyId, PolicyHash};
 
-use zeroize::Zeroize;
-
 use crate::clean::Clean;
 use crate::decode::Encoding;
-use crate::json::{self, Token, TokenKind};
 use crate::learn::Learnt;
 use crate::policy::{Policy, Profile};
 use crate::pseudonym::PseudonymKey;
 use crate::rules::{Kind, RulesError};
-use crate::scan::{self, Scanner, Span};
+use crate::scan::{Scanner, Span};
+
+mod author;
+mod edit;
+mod find;
+mod rekey;
+mod views;
+
+use edit::Hit;
+use find::Pass;
 
 /// Rounds in which what replacing brought together is looked at again.
-const ROUNDS_MAX: usize = 4;
+const ROUNDS_MAX: usize = 5;
+/// What digests of values are named by.
+const FINGERPRINT_RULE: &str = "fingerprint";
+const FINGERPRINT_TYPE: &str = "FINGERPRINT";
 
 /// The form of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +34,8 @@ pub enum Format {
     Json,
     /// SARIF: stays valid, and its numbers stay numbers.
     Sarif,
+    /// TOML: stays valid.
+    Toml,
 }
 
 impl Format {
@@ -34,12 +45,15 @@ impl Format {
         let decoded = encoding.decode(&bytes[..bytes.len().min(16 << 10) & !1]);
         let head = decoded.as_deref().map_or(&bytes[..bytes.len().min(8192)], str::as_bytes);
         let head = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head).trim_ascii_start();
+        let named = name.to_ascii_lowercase();
+        if named.ends_with(".toml") {
+            return Self::Toml;
+        }
         if !matches!(head.first(), Some(b'{' | b'[')) {
             return Self::Text;
         }
         let has = |text: &[u8]| memchr::memmem::find(head, text).is_some();
         let sarif = has(b"\"runs\"") && has(b"\"version\"") || has(b"sarif");
-        let named = name.to_ascii_lowercase();
         if sarif && head.first() == Some(&b'{') {
             Self::Sarif
         } else if named.ends_with(".json") || named.ends_with(".sarif") || has(b"\"") {
@@ -123,6 +137,12 @@ pub enum SanitizeError {
     /// Replacing went on without coming to an end.
     #[error("replacing brought forth new findings again and again")]
     Unsettled,
+    /// What it unpacks or decodes to is beyond the limits.
+    #[error("what it unpacks to is too large")]
+    TooLarge,
+    /// What it unpacks to holds values, but can't be packed again: it breaks off.
+    #[error("it is packed, holds values, and breaks off")]
+    Broken,
 }
 
 /// Finds and replaces. One is made at the start and shared.
@@ -174,17 +194,8 @@ impl Sanitizer {
     /// # Errors
     /// See [`SanitizeError`].
     pub fn scan(&self, bytes: &[u8], format: Format) -> Result<Vec<Finding>, SanitizeError> {
-        let finding = |span: &Span| {
-            let rule = self.scanner.rule(span);
-            Finding {
-                start: span.start,
-                end: span.end,
-                rule: rule.id.clone(),
-                kind: rule.kind,
-                type_name: rule.type_name.clone(),
-            }
-        };
-        Ok(self.find(bytes, format, None)?.iter().map(finding).collect())
+        let edits = self.edits(&mut Pass::new(bytes, None), bytes, format, 0)?;
+        Ok(edits.iter().flat_map(|edit| &edit.hits).map(|hit| self.finding(hit)).collect())
     }
 
     /// Remembers the values of a document, so that they are replaced wherever else they stand.
@@ -192,11 +203,10 @@ impl Sanitizer {
     /// # Errors
     /// See [`SanitizeError`]; the document must be held back.
     pub fn learn(&self, bytes: &[u8], format: Format, learnt: &mut Learnt) -> Result<(), SanitizeError> {
-        let encoding = Encoding::detect(bytes);
-        for span in self.find(bytes, format, None)? {
-            let mut value = self.value(bytes, &span, encoding);
-            learnt.note(&value, span.rule);
-            value.zeroize();
+        for edit in self.edits(&mut Pass::new(bytes, None), bytes, format, 0)? {
+            for hit in edit.hits.iter().filter(|hit| hit.rule != edit::FINGERPRINT) {
+                learnt.note(&hit.value, hit.rule);
+            }
         }
         Ok(())
     }
@@ -211,30 +221,19 @@ impl Sanitizer {
         format: Format,
         learnt: &Learnt,
     ) -> Result<Clean<Document>, SanitizeError> {
-        let encoding = Encoding::detect(bytes);
         let mut redactions = Vec::new();
         let mut clean = bytes.to_vec();
-        for round in 0..=ROUNDS_MAX {
-            let spans = self.find(&clean, format, Some(learnt))?;
-            if spans.is_empty() {
+        for round in 0..ROUNDS_MAX {
+            let edits = self.edits(&mut Pass::new(&clean, Some(learnt)), &clean, format, 0)?;
+            if edits.is_empty() {
                 return Ok(Clean::new(Document { bytes: clean, redactions }));
             }
-            if round == ROUNDS_MAX {
-                break;
-            }
-            let number = |span: &Span| format != Format::Text && json_number(&clean, span, encoding);
-            let made: Vec<(Span, String, bool)> = spans
-                .iter()
-                .map(|span| {
-                    let type_name = &self.scanner.rule(span).type_name;
-                    (*span, self.key.token(type_name, &self.value(&clean, span, encoding)), number(span))
-                })
-                .collect();
             // Offsets of later rounds are of a text that nobody but us has seen.
             if round == 0 {
-                redactions = made.iter().map(|(span, token, _)| self.redaction(span, token)).collect();
+                redactions =
+                    edits.iter().flat_map(|edit| &edit.hits).map(|hit| self.redaction(hit)).collect();
             }
-            clean = replaced(&clean, &made, encoding);
+            clean = edit::applied(&clean, &edits);
         }
         Err(SanitizeError::Unsettled)
     }
@@ -252,196 +251,22 @@ impl Sanitizer {
         Ok(Clean::new(Text { text, redactions: document.redactions }))
     }
 
-    /// `Name <address>`: both are somebody's, whatever they look like.
-    fn author(&self, text: &str) -> Result<Clean<Text>, SanitizeError> {
-        let (name, address) = text
-            .split_once('<')
-            .map_or((text, None), |(name, rest)| (name, Some(rest.trim_end().trim_end_matches('>'))));
-        let mut made = String::new();
-        let mut redactions = Vec::new();
-        let mut replace = |value: &str, type_name: &str, made: &mut String| {
-            let start = text.find(value).unwrap_or(0);
-            let known = crate::pseudonym::tokens(value.as_bytes());
-            let whole = known.len() == 1 && known[0] == (0, value.len());
-            if value.is_empty() || whole {
-                made.push_str(value);
-                return;
-            }
-            let replacement = self.key.token(type_name, value.as_bytes());
-            made.push_str(&replacement);
-            redactions.push(Redaction {
-                start,
-                end: start + value.len(),
-                rule: "author".to_owned(),
-                kind: Kind::Pii,
-                type_name: type_name.to_owned(),
-                replacement,
-            });
-        };
-        replace(name.trim(), "NAME", &mut made);
-        if let Some(address) = address {
-            made.push_str(if made.is_empty() { "<" } else { " <" });
-            replace(address.trim(), "EMAIL", &mut made);
-            made.push('>');
+    fn named(&self, hit: &Hit) -> (String, Kind, String) {
+        if hit.rule == edit::FINGERPRINT {
+            return (FINGERPRINT_RULE.to_owned(), Kind::Secret, FINGERPRINT_TYPE.to_owned());
         }
-        Ok(Clean::new(Text { text: made, redactions }))
+        let rule = self.scanner.rule(&Span { start: hit.start, end: hit.end, rule: hit.rule });
+        (rule.id.clone(), rule.kind, rule.type_name.clone())
     }
 
-    fn redaction(&self, span: &Span, token: &str) -> Redaction {
-        let rule = self.scanner.rule(span);
-        Redaction {
-            start: span.start,
-            end: span.end,
-            rule: rule.id.clone(),
-            kind: rule.kind,
-            type_name: rule.type_name.clone(),
-            replacement: token.to_owned(),
-        }
+    fn finding(&self, hit: &Hit) -> Finding {
+        let (rule, kind, type_name) = self.named(hit);
+        Finding { start: hit.start, end: hit.end, rule, kind, type_name }
     }
 
-    /// What a span says, so that one value gets one token however it is spelt.
-    fn value(&self, bytes: &[u8], span: &Span, encoding: Encoding) -> Vec<u8> {
-        let raw = &bytes[span.start..span.end];
-        let plain = match encoding {
-            Encoding::Ascii => None,
-            Encoding::Utf16Le(_) => Encoding::Utf16Le(0).decode(raw),
-            Encoding::Utf16Be(_) => Encoding::Utf16Be(0).decode(raw),
-        };
-        let plain = plain.map_or_else(|| raw.to_vec(), String::into_bytes);
-        if plain.contains(&b'\\') { json::decode(&plain) } else { plain }
+    fn redaction(&self, hit: &Hit) -> Redaction {
+        let (rule, kind, type_name) = self.named(hit);
+        let replacement = hit.token.clone();
+        Redaction { start: hit.start, end: hit.end, rule, kind, type_name, replacement }
     }
-
-    /// Spans in `bytes` as given, in order, none overlapping another.
-    fn find(
-        &self,
-        bytes: &[u8],
-        format: Format,
-        learnt: Option<&Learnt>,
-    ) -> Result<Vec<Span>, SanitizeError> {
-        let encoding = Encoding::detect(bytes);
-        let Some(decoded) = encoding.decode(bytes) else { return self.find_utf8(bytes, format, learnt) };
-        let spans = self.find_utf8(decoded.as_bytes(), format, learnt)?;
-        let edges: Vec<usize> = spans.iter().flat_map(|span| [span.start, span.end]).collect();
-        let mapped = encoding.offsets(bytes, &edges);
-        let back =
-            |(span, edges): (&Span, &[usize])| Span { start: edges[0], end: edges[1], rule: span.rule };
-        Ok(spans.iter().zip(mapped.chunks_exact(2)).map(back).collect())
-    }
-
-    fn find_utf8(
-        &self,
-        text: &[u8],
-        format: Format,
-        learnt: Option<&Learnt>,
-    ) -> Result<Vec<Span>, SanitizeError> {
-        let tokens = if format == Format::Text { None } else { json::tokens(text) };
-        let mut spans = match &tokens {
-            None => self.scanner.find(text)?,
-            Some(tokens) => self.find_json(text, tokens, format)?,
-        };
-        let again = learnt.map(|learnt| learnt.find(text)).unwrap_or_default();
-        if !again.is_empty() {
-            let apart = |(start, end, _): &(usize, usize, u16)| {
-                !spans.iter().any(|s| s.start < *end && *start < s.end)
-            };
-            let more: Vec<Span> = again
-                .iter()
-                .filter(|hit| apart(hit))
-                .map(|(start, end, rule)| Span { start: *start, end: *end, rule: *rule })
-                .collect();
-            spans.extend(more);
-            spans.sort_unstable_by_key(|span| span.start);
-        }
-        Ok(spans)
-    }
-
-    /// The raw text is searched as it lies (so that keys stand beside their values), escaped strings once more as what
-    /// they say; a span that crosses strings is cut to them.
-    fn find_json(&self, text: &[u8], tokens: &[Token], format: Format) -> Result<Vec<Span>, SanitizeError> {
-        let mut found = Vec::new();
-        let mut first = 0;
-        for span in self.scanner.find(text)? {
-            while tokens.get(first).is_some_and(|token| token.end <= span.start) {
-                first += 1;
-            }
-            for token in tokens[first..].iter().take_while(|token| token.start < span.end) {
-                let (start, end) = (span.start.max(token.start), span.end.min(token.end));
-                if start < end && scan::is_token(text, start, end) {
-                    continue;
-                }
-                match token.kind {
-                    TokenKind::Plain if start < end => found.push(Span { start, end, ..span }),
-                    TokenKind::Number if format != Format::Sarif && token.end - token.start >= 8 => {
-                        found.push(Span { start: token.start, end: token.end, ..span });
-                    }
-                    // What a name gives away as a whole; the rest is searched as what it says.
-                    TokenKind::Escaped if (start, end) == (token.start, token.end) => {
-                        found.push(Span { start, end, ..span });
-                    }
-                    TokenKind::Plain | TokenKind::Number | TokenKind::Escaped => {}
-                }
-            }
-        }
-        for token in tokens.iter().filter(|token| token.kind == TokenKind::Escaped) {
-            self.find_escaped(text, tokens, token, &mut found)?;
-        }
-        found.sort_unstable_by_key(|span| (span.start, span.end));
-        found.dedup_by(|later, earlier| later.start < earlier.end);
-        Ok(found)
-    }
-
-    fn find_escaped(
-        &self,
-        text: &[u8],
-        tokens: &[Token],
-        token: &Token,
-        found: &mut Vec<Span>,
-    ) -> Result<(), SanitizeError> {
-        let raw = &text[token.start..token.end];
-        let mut decoded = Vec::with_capacity(raw.len() + 64);
-        if let Some(key) = token.key.and_then(|key| tokens.get(key)) {
-            decoded.extend_from_slice(b"\"");
-            decoded.extend_from_slice(&text[key.start..key.end]);
-            decoded.extend_from_slice(b"\": \"");
-        }
-        let lead = decoded.len();
-        decoded.extend_from_slice(&json::decode(raw));
-        let spans: Vec<Span> =
-            self.scanner.find(&decoded)?.into_iter().filter(|span| span.end > lead).collect();
-        let edges: Vec<usize> =
-            spans.iter().flat_map(|span| [span.start.saturating_sub(lead), span.end - lead]).collect();
-        for (span, edges) in spans.iter().zip(json::offsets(raw, &edges).chunks_exact(2)) {
-            found.push(Span { start: token.start + edges[0], end: token.start + edges[1], rule: span.rule });
-        }
-        Ok(())
-    }
-}
-
-/// Whether a span is a number of a JSON document, whose replacement needs quotes.
-fn json_number(bytes: &[u8], span: &Span, encoding: Encoding) -> bool {
-    if encoding != Encoding::Ascii {
-        return false;
-    }
-    let before = bytes[..span.start].iter().rev().find(|b| !b.is_ascii_whitespace());
-    let after = bytes[span.end..].iter().find(|b| !b.is_ascii_whitespace());
-    let bare = matches!(before, Some(b':' | b',' | b'[')) && matches!(after, Some(b',' | b'}' | b']'));
-    bare && bytes[span.start..span.end]
-        .iter()
-        .all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'e' | b'E'))
-        && json::tokens(bytes).is_some_and(|tokens| {
-            tokens.iter().any(|token| token.kind == TokenKind::Number && token.start == span.start)
-        })
-}
-
-fn replaced(bytes: &[u8], made: &[(Span, String, bool)], encoding: Encoding) -> Vec<u8> {
-    let mut clean = Vec::with_capacity(bytes.len() + made.len() * 32);
-    let mut at = 0;
-    for (span, token, number) in made {
-        clean.extend_from_slice(&bytes[at..span.start]);
-        let token = if *number { format!("\"{token}\"") } else { token.clone() };
-        clean.extend_from_slice(&encoding.encode(&token));
-        at = span.end;
-    }
-    clean.extend_from_slice(&bytes[at..]);
-    clean
 }

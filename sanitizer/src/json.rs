@@ -3,6 +3,8 @@
 //! Nothing is parsed into a tree and written again: key order, white space and the spelling of numbers stay because
 //! they are not touched.
 
+use crate::decode::map::{self, Piece};
+
 /// Nesting at the most; deeper documents are taken as plain text.
 const DEPTH_MAX: usize = 512;
 
@@ -104,37 +106,30 @@ fn string(text: &[u8], start: usize) -> Option<(usize, TokenKind)> {
 
 /// What an escaped string says. Escapes that are none stay as they are.
 pub(crate) fn decode(raw: &[u8]) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(raw.len());
-    walk(raw, |_, _, bytes| decoded.extend_from_slice(bytes));
-    decoded
+    map::decode(walk, raw)
 }
 
-/// The offsets in `raw` of ascending offsets in what [`decode`] gave; an offset inside a character becomes that of the
-/// character's end.
-pub(crate) fn offsets(raw: &[u8], ascending: &[usize]) -> Vec<usize> {
-    let mut mapped = Vec::with_capacity(ascending.len());
-    let mut decoded = 0;
-    let mut wanted = ascending.iter().peekable();
-    walk(raw, |start, _, bytes| {
-        while wanted.next_if(|at| **at <= decoded).is_some() {
-            mapped.push(start);
+/// Bytes as they are spelt in a string.
+pub(crate) fn spelt(bytes: &[u8]) -> Vec<u8> {
+    let mut spelt = Vec::with_capacity(bytes.len());
+    for byte in bytes {
+        match byte {
+            b'"' | b'\\' => spelt.extend_from_slice(&[b'\\', *byte]),
+            b'\n' => spelt.extend_from_slice(b"\\n"),
+            0..0x20 => spelt.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+            _ => spelt.push(*byte),
         }
-        decoded += bytes.len();
-    });
-    mapped.extend(wanted.map(|_| raw.len()));
-    mapped
+    }
+    spelt
 }
 
-/// Hands each piece of a raw string over: its start and end there, and the bytes that it stands for.
-fn walk(raw: &[u8], mut each: impl FnMut(usize, usize, &[u8])) {
-    let mut at = 0;
-    while at < raw.len() {
-        if raw[at] != b'\\' {
-            each(at, at + 1, &raw[at..=at]);
-            at += 1;
-            continue;
-        }
-        let simple = match raw.get(at + 1) {
+/// Hands over what an escaped string says.
+pub(crate) fn walk(raw: &[u8], each: &mut dyn FnMut(Piece<'_>)) {
+    let (mut at, mut plain) = (0, 0);
+    while let Some(next) = memchr::memchr(b'\\', &raw[at..]) {
+        let start = at + next;
+        let mut buffer = [0; 4];
+        let simple = match raw.get(start + 1) {
             Some(b'n') => Some(b'\n'),
             Some(b't') => Some(b'\t'),
             Some(b'r') => Some(b'\r'),
@@ -143,26 +138,31 @@ fn walk(raw: &[u8], mut each: impl FnMut(usize, usize, &[u8])) {
             Some(other @ (b'"' | b'\\' | b'/')) => Some(*other),
             _ => None,
         };
-        if let Some(byte) = simple {
-            each(at, at + 2, &[byte]);
-            at += 2;
+        let found = match simple {
+            Some(byte) => {
+                buffer[0] = byte;
+                Some((1, 2))
+            }
+            None => unicode(&raw[start..]).map(|(c, length)| (c.encode_utf8(&mut buffer).len(), length)),
+        };
+        let Some((decoded, length)) = found else {
+            at = start + 1;
             continue;
+        };
+        if plain < start {
+            each(Piece { start: plain, end: start, bytes: &raw[plain..start] });
         }
-        match unicode(&raw[at..]) {
-            Some((c, length)) => {
-                each(at, at + length, c.encode_utf8(&mut [0; 4]).as_bytes());
-                at += length;
-            }
-            None => {
-                each(at, at + 1, &raw[at..=at]);
-                at += 1;
-            }
-        }
+        each(Piece { start, end: start + length, bytes: &buffer[..decoded] });
+        at = start + length;
+        plain = at;
+    }
+    if plain < raw.len() {
+        each(Piece { start: plain, end: raw.len(), bytes: &raw[plain..] });
     }
 }
 
 /// The character that `\uXXXX`, or a pair of them, stands for, and the length of the escape.
-fn unicode(raw: &[u8]) -> Option<(char, usize)> {
+pub(crate) fn unicode(raw: &[u8]) -> Option<(char, usize)> {
     let unit = |raw: &[u8]| {
         let digits = raw.strip_prefix(b"\\u")?.get(..4)?;
         u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
@@ -191,7 +191,12 @@ mod tests {
         assert_eq!(tokens[5].key, None);
         let raw = &text[tokens[1].start..tokens[1].end];
         assert_eq!(decode(raw), "x\nyA😀z".as_bytes());
-        assert_eq!(offsets(raw, &[0, 1, 2, 3, 4, 8, 9]), [0, 1, 3, 4, 10, 22, 23]);
+        let map = map::Map::new(walk, raw);
+        for (decoded, source) in
+            [((0, 1), (0, 1)), ((1, 2), (1, 3)), ((2, 4), (3, 10)), ((4, 9), (10, 23)), ((5, 6), (10, 22))]
+        {
+            assert_eq!(map.source(decoded.0, decoded.1), source);
+        }
     }
 
     #[test]

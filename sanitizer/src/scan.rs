@@ -15,6 +15,7 @@ use crate::simd::{BLOCK, Block, Lanes};
 
 mod address;
 mod assignment;
+mod hints;
 mod literals;
 mod number;
 mod run;
@@ -24,6 +25,7 @@ mod word;
 use starts::Starts;
 
 pub(crate) use assignment::{Assigned, Manner};
+pub(crate) use hints::Hints;
 
 /// A value to take out: where, and by which rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,10 +75,16 @@ impl Scanner {
         self.rules.len()
     }
 
-    /// Values in `text`, in order, none overlapping another.
-    pub(crate) fn find(&self, text: &[u8]) -> Result<Vec<Span>, SanitizeError> {
-        let mut search =
-            Search { scanner: self, text, found: Vec::new(), windows: Vec::new(), starts: Starts::default() };
+    /// Values in `text`, in order, none overlapping another, and where it may hold other texts.
+    pub(crate) fn find(&self, text: &[u8]) -> Result<(Vec<Span>, Hints), SanitizeError> {
+        let mut search = Search {
+            scanner: self,
+            text,
+            found: Vec::new(),
+            windows: Vec::new(),
+            starts: Starts::default(),
+            hints: Hints::default(),
+        };
         let (mut runs, mut groups) = (run::Walk::default(), number::Walk::default());
         let mut addresses = address::Walk::default();
         let mut blocks = [Block::default(); BLOCKS];
@@ -89,6 +97,9 @@ impl Scanner {
                 runs.block(&self.runs, &mut search, at, block);
                 groups.block(&self.numbers, &mut search, at, block);
                 addresses.block(&self.addresses, &mut search, at, block);
+                if block.escape | block.percent != 0 {
+                    hints::block(&mut search, at, block);
+                }
                 if block.word != 0 {
                     self.words.block(&mut search, at, block.word)?;
                 }
@@ -96,7 +107,7 @@ impl Scanner {
             from += BLOCKS * BLOCK;
         }
         self.words.finish(&mut search)?;
-        Ok(joined(search.found))
+        Ok((joined(search.found), search.hints))
     }
 }
 
@@ -108,6 +119,7 @@ struct Search<'a> {
     /// Of each expression that has one, the window that is open: number among the expressions, start, end.
     windows: Vec<(u16, usize, usize)>,
     starts: Starts,
+    hints: Hints,
 }
 
 impl Search<'_> {

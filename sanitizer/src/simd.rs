@@ -31,6 +31,10 @@ pub(crate) struct Block {
     pub(crate) at: u64,
     /// `.`.
     pub(crate) dot: u64,
+    /// `%` and `=`: with two hexadecimal digits behind, they spell a byte.
+    pub(crate) percent: u64,
+    /// `\\` and `&`: they begin escapes and entities.
+    pub(crate) escape: u64,
     /// Where one of the words may begin: all places where one does, and some others.
     pub(crate) word: u64,
 }
@@ -182,6 +186,8 @@ fn scalar(beginnings: &Beginnings, bytes: &[u8; BLOCK + AHEAD]) -> Block {
         set(|block| &mut block.colon, byte == b':');
         set(|block| &mut block.at, byte == b'@');
         set(|block| &mut block.dot, byte == b'.');
+        set(|block| &mut block.percent, matches!(byte, b'%' | b'='));
+        set(|block| &mut block.escape, matches!(byte, b'\\' | b'&'));
         set(
             |block| &mut block.word,
             beginnings.may_begin([byte, bytes[at + 1], bytes[at + 2], bytes[at + 3]]),
@@ -271,11 +277,13 @@ mod avx2 {
             dot: join(low[5], high[5]),
             word: join(low[6], high[6]),
             upper: join(low[7], high[7]),
+            percent: join(low[8], high[8]),
+            escape: join(low[9], high[9]),
         }
     }
 
     #[target_feature(enable = "avx2")]
-    fn half(beginnings: &Beginnings, bytes: &[u8; BLOCK + AHEAD], from: usize) -> [u32; 8] {
+    fn half(beginnings: &Beginnings, bytes: &[u8; BLOCK + AHEAD], from: usize) -> [u32; 10] {
         let low_half = _mm256_set1_epi8(0x0F);
         let zero = _mm256_setzero_si256();
         let text = load(bytes, from);
@@ -289,6 +297,10 @@ mod avx2 {
             bits_of(_mm256_cmpeq_epi8(chosen, zero))
         };
         let equal = |byte: u8| bits_of(_mm256_cmpeq_epi8(text, _mm256_set1_epi8(byte.cast_signed())));
+        let either = |a: u8, b: u8| {
+            let [a, b] = [a, b].map(|byte| _mm256_cmpeq_epi8(text, _mm256_set1_epi8(byte.cast_signed())));
+            bits_of(_mm256_or_si256(a, b))
+        };
         [
             !none_of(ALNUM),
             bits_of(_mm256_slli_epi16::<1>(sorts)),
@@ -298,6 +310,8 @@ mod avx2 {
             equal(b'.'),
             words(beginnings, bytes, from),
             !none_of(UPPER),
+            either(b'%', b'='),
+            either(b'\\', b'&'),
         ]
     }
 

@@ -95,6 +95,7 @@ impl Walk {
             self.done = end;
             let run = &text[place - before..end];
             if run.len() >= LENGTH_MIN && !is_number(run) {
+                search.hints.run(text, place - before, end);
                 runs.look(search, place - before, end);
             }
         }

@@ -1,0 +1,82 @@
+//! What is to stand in place of what, and the texts that come of it.
+
+use zeroize::Zeroize;
+
+/// The rule of fingerprints that are named anew; no table has so many.
+pub(super) const FINGERPRINT: u16 = u16::MAX;
+
+/// A value: where it stands, and what is put in its place.
+#[derive(Debug, Clone)]
+pub(super) struct Hit {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) rule: u16,
+    /// What it says, however it is spelt.
+    pub(super) value: Vec<u8>,
+    pub(super) token: String,
+}
+
+impl Drop for Hit {
+    fn drop(&mut self) {
+        self.value.zeroize();
+    }
+}
+
+/// A stretch of a text that is replaced, and the values in it.
+#[derive(Debug)]
+pub(super) struct Edit {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) with: Vec<u8>,
+    pub(super) hits: Vec<Hit>,
+}
+
+impl Edit {
+    /// Of one value.
+    pub(super) fn new(hit: Hit) -> Self {
+        Self { start: hit.start, end: hit.end, with: hit.token.clone().into_bytes(), hits: vec![hit] }
+    }
+
+    /// The same elsewhere: `source` tells where what stands here is spelt there.
+    pub(super) fn moved(mut self, source: impl Fn(usize, usize) -> (usize, usize)) -> Self {
+        (self.start, self.end) = source(self.start, self.end);
+        for hit in &mut self.hits {
+            (hit.start, hit.end) = source(hit.start, hit.end);
+        }
+        self
+    }
+}
+
+/// A text with edits made: in order and apart.
+pub(super) fn applied(text: &[u8], edits: &[Edit]) -> Vec<u8> {
+    let mut made = Vec::with_capacity(text.len() + edits.len() * 16);
+    let mut at = 0;
+    for edit in edits {
+        made.extend_from_slice(&text[at..edit.start]);
+        made.extend_from_slice(&edit.with);
+        at = edit.end;
+    }
+    made.extend_from_slice(&text[at..]);
+    made
+}
+
+/// Edits in order and apart: of those that overlap, the widest stays, the later of two as wide; what only partly overlap
+/// becomes one of the whole stretch, as `join` makes it of the earlier rule.
+pub(super) fn apart(mut edits: Vec<Edit>, join: impl Fn(usize, usize, u16) -> Edit) -> Vec<Edit> {
+    edits.sort_by_key(|edit| (edit.start, std::cmp::Reverse(edit.end)));
+    let mut kept: Vec<Edit> = Vec::with_capacity(edits.len());
+    for edit in edits {
+        match kept.last_mut() {
+            Some(last) if edit.start < last.end => {
+                if (edit.start, edit.end) == (last.start, last.end) {
+                    *last = edit;
+                } else if edit.end > last.end {
+                    let rules = last.hits.iter().chain(&edit.hits).map(|hit| hit.rule);
+                    *last = join(last.start, edit.end, rules.min().unwrap_or(FINGERPRINT));
+                }
+            }
+            _ => kept.push(edit),
+        }
+    }
+    kept
+}

@@ -1,0 +1,216 @@
+//! What is to be replaced in a text: what the rules find in it as it lies, and in what it spells otherwise, layer by layer.
+//!
+//! A *view* is a stretch of a text and what it says: a JSON string, a place full of escapes, base64, a row of string
+//! literals, packed bytes. It is looked at as the text itself is, and what is found comes back as an edit
+//! of the stretch. Where characters stand for characters, just the value's are replaced; base64 and packed bytes are
+//! made anew, so that what stands around a value is kept.
+
+use super::edit::{self, Edit, Hit};
+use super::views::{hits, mapped};
+use super::{Format, SanitizeError, Sanitizer, rekey};
+use crate::decode::Encoding;
+use crate::decode::map;
+use crate::decode::packed::{self, Packing, State};
+use crate::json::{self, Token, TokenKind};
+use crate::learn::Learnt;
+use crate::scan::{self, Hints, Span};
+
+/// Layers that are looked through.
+pub(super) const DEPTH_MAX: u8 = 4;
+/// All views together have so many times the bytes of the document, and some more.
+const VIEWS_FACTOR: usize = 8;
+const VIEWS_SLACK: usize = 1 << 20;
+/// White space around a number of TOML.
+const GAP_BYTES_MAX: usize = 4096;
+/// Digits of a JSON number that is somebody's.
+const NUMBER_BYTES_MIN: usize = 8;
+
+/// What one look at a document may still cost, and what is remembered.
+pub(super) struct Pass<'a> {
+    learnt: Option<&'a Learnt>,
+    views_left: usize,
+    unpacked_left: usize,
+}
+
+impl<'a> Pass<'a> {
+    pub(super) fn new(bytes: &[u8], learnt: Option<&'a Learnt>) -> Self {
+        let views_left = bytes.len().saturating_mul(VIEWS_FACTOR).saturating_add(VIEWS_SLACK);
+        Self { learnt, views_left, unpacked_left: packed::BYTES_MAX }
+    }
+
+    /// Counts a view of so many bytes.
+    pub(super) fn view(&mut self, bytes: usize) -> Result<(), SanitizeError> {
+        self.views_left = self.views_left.checked_sub(bytes).ok_or(SanitizeError::TooLarge)?;
+        Ok(())
+    }
+}
+
+/// A text at its layer.
+pub(super) struct Layer<'a> {
+    pub(super) text: &'a [u8],
+    pub(super) format: Format,
+    pub(super) tokens: Option<Vec<Token>>,
+    pub(super) hints: Hints,
+    pub(super) depth: u8,
+}
+
+impl Sanitizer {
+    /// Edits of bytes of any sort, in order and apart.
+    pub(super) fn edits(
+        &self,
+        pass: &mut Pass<'_>,
+        bytes: &[u8],
+        format: Format,
+        depth: u8,
+    ) -> Result<Vec<Edit>, SanitizeError> {
+        if depth < DEPTH_MAX
+            && let Some(packing) = Packing::detect(bytes)
+            && let Some(unpacked) = packing.unpack(bytes, &mut pass.unpacked_left)?
+        {
+            pass.views_left = pass.views_left.saturating_add(unpacked.plain.len() * VIEWS_FACTOR);
+            let inner = self.edits(pass, &unpacked.plain, Format::Text, depth + 1)?;
+            if inner.is_empty() {
+                return Ok(inner);
+            }
+            if unpacked.state == State::Broken {
+                return Err(SanitizeError::Broken);
+            }
+            let with = packing.pack(&edit::applied(&unpacked.plain, &inner))?;
+            let hits = hits(inner, |_, _| (0, bytes.len()));
+            return Ok(vec![Edit { start: 0, end: bytes.len(), with, hits }]);
+        }
+        let encoding = Encoding::detect(bytes);
+        let Some(walk) = encoding.walk() else { return self.text(pass, bytes, format, depth) };
+        let inner = self.text(pass, &map::decode(walk, bytes), format, depth)?;
+        Ok(mapped(inner, walk, bytes, 0, |with, _| encoding.encode(with)))
+    }
+
+    /// Edits of a text in UTF-8.
+    pub(super) fn text(
+        &self,
+        pass: &mut Pass<'_>,
+        text: &[u8],
+        format: Format,
+        depth: u8,
+    ) -> Result<Vec<Edit>, SanitizeError> {
+        let format = if depth == 0 { format } else { Format::detect("", text) };
+        let tokens = if matches!(format, Format::Json | Format::Sarif) { json::tokens(text) } else { None };
+        let (spans, hints) = self.scanner.find(text)?;
+        let layer = Layer { text, format, tokens, hints, depth };
+        let mut edits = Vec::with_capacity(spans.len());
+        for span in spans {
+            match &layer.tokens {
+                Some(tokens) => self.cut(&layer, tokens, span, &mut edits),
+                None => edits.push(self.replacing(&layer, span, None)),
+            }
+        }
+        let direct: Vec<(usize, usize)> = edits.iter().map(|edit| (edit.start, edit.end)).collect();
+        if depth < DEPTH_MAX {
+            edits.extend(self.views(pass, &layer, &direct)?);
+        }
+        let join = |start, end, rule| self.replacing(&layer, Span { start, end, rule }, None);
+        let mut edits = edit::apart(edits, join);
+        if let Some(learnt) = pass.learnt {
+            self.remembered(&layer, learnt, &mut edits);
+        }
+        if format == Format::Sarif
+            && depth == 0
+            && let Some(tokens) = &layer.tokens
+        {
+            self.rekeyed(text, tokens, &mut edits);
+        }
+        Ok(edits)
+    }
+
+    /// A span that crosses strings of a JSON document is cut to them; of escaped ones only what a name gives away as a
+    /// whole is taken, as the rest is searched as what it says.
+    fn cut(&self, layer: &Layer<'_>, tokens: &[Token], span: Span, edits: &mut Vec<Edit>) {
+        let first = tokens.partition_point(|token| token.end <= span.start);
+        for token in tokens[first..].iter().take_while(|token| token.start < span.end) {
+            let (start, end) = (span.start.max(token.start), span.end.min(token.end));
+            if start >= end || scan::is_token(layer.text, start, end) {
+                continue;
+            }
+            match token.kind {
+                TokenKind::Plain => edits.push(self.replacing(layer, Span { start, end, ..span }, None)),
+                TokenKind::Number
+                    if layer.format != Format::Sarif && token.end - token.start >= NUMBER_BYTES_MIN =>
+                {
+                    let whole = Span { start: token.start, end: token.end, ..span };
+                    edits.push(self.replacing(layer, whole, Some(b'"')));
+                }
+                TokenKind::Escaped
+                    if (start, end) == (token.start, token.end) || layer.depth == DEPTH_MAX =>
+                {
+                    edits.push(self.replacing(layer, Span { start, end, ..span }, None));
+                }
+                TokenKind::Number | TokenKind::Escaped => {}
+            }
+        }
+    }
+
+    fn replacing(&self, layer: &Layer<'_>, span: Span, quote: Option<u8>) -> Edit {
+        let raw = &layer.text[span.start..span.end];
+        let value = if raw.contains(&b'\\') { json::decode(raw) } else { raw.to_vec() };
+        let token = self.key.token(&self.scanner.rule(&span).type_name, &value);
+        let mut edit = Edit::new(Hit { start: span.start, end: span.end, rule: span.rule, value, token });
+        let toml = || layer.format == Format::Toml && is_bare_number(layer.text, span.start, span.end);
+        if let Some(quote) = quote.or_else(|| toml().then_some(b'"')) {
+            edit.with.insert(0, quote);
+            edit.with.push(quote);
+        }
+        edit
+    }
+
+    /// What is remembered is taken out where nothing else is.
+    fn remembered(&self, layer: &Layer<'_>, learnt: &Learnt, edits: &mut Vec<Edit>) {
+        let mut more = Vec::new();
+        for (start, end, rule) in learnt.find(layer.text) {
+            let next = edits.partition_point(|edit| edit.end <= start);
+            if edits.get(next).is_some_and(|edit| edit.start < end) {
+                continue;
+            }
+            let span = Span { start, end, rule };
+            match &layer.tokens {
+                // Strings with escapes are looked at as what they say.
+                Some(tokens) => self.cut(layer, tokens, span, &mut more),
+                None => more.push(self.replacing(layer, span, None)),
+            }
+        }
+        if !more.is_empty() {
+            edits.append(&mut more);
+            edits.sort_by_key(|edit| edit.start);
+        }
+    }
+
+    /// Digests of what was replaced are replaced by keyed ones.
+    fn rekeyed(&self, text: &[u8], tokens: &[Token], edits: &mut Vec<Edit>) {
+        let mut more = Vec::new();
+        for (start, end) in rekey::digests(text, tokens, edits) {
+            let value = text[start..end].to_vec();
+            let token = self.key.token(super::FINGERPRINT_TYPE, &value);
+            more.push(Edit::new(Hit { start, end, rule: edit::FINGERPRINT, value, token }));
+        }
+        if !more.is_empty() {
+            edits
+                .retain(|edit| !more.iter().any(|digest| digest.start < edit.end && edit.start < digest.end));
+            edits.append(&mut more);
+            edits.sort_by_key(|edit| edit.start);
+        }
+    }
+}
+
+/// Whether a span is a number that stands for itself, whose replacement needs quotes in TOML.
+fn is_bare_number(text: &[u8], start: usize, end: usize) -> bool {
+    let before = text[..start].iter().rev().take(GAP_BYTES_MAX).find(|b| !matches!(b, b' ' | b'\t'));
+    let before = match before {
+        Some(b'\n') => text[..start].iter().rev().take(GAP_BYTES_MAX).find(|b| !b.is_ascii_whitespace()),
+        other => other,
+    };
+    let after = text[end..].iter().take(GAP_BYTES_MAX).find(|b| !matches!(b, b' ' | b'\t' | b'\r'));
+    matches!(before, Some(b'=' | b',' | b'['))
+        && matches!(after, None | Some(b'\n' | b',' | b']' | b'}' | b'#'))
+        && text[start..end]
+            .iter()
+            .all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'_' | b':'))
+}

@@ -1,0 +1,203 @@
+//! What a text spells otherwise: views of it, looked at as what they say, and the way of their edits back.
+
+use super::edit::{self, Edit, Hit};
+use super::find::{Layer, Pass};
+use super::{Format, SanitizeError, Sanitizer};
+use crate::decode::map::{self, Map, Walk};
+use crate::decode::{blobs, escapes, joined};
+use crate::json::{self, Token, TokenKind};
+
+/// What is looked at around escapes, so that names stand beside their values.
+const AROUND_BYTES: usize = 256;
+/// The same for bytes as mail spells them.
+const QUOTED_BYTES: usize = 2048;
+/// A run that reaches out of that is not cut, if it is no longer.
+const RUN_BYTES_MAX: usize = 4096;
+impl Sanitizer {
+    /// Edits that what a text spells otherwise calls for; `direct` are stretches that are replaced anyway.
+    pub(super) fn views(
+        &self,
+        pass: &mut Pass<'_>,
+        layer: &Layer<'_>,
+        direct: &[(usize, usize)],
+    ) -> Result<Vec<Edit>, SanitizeError> {
+        let mut edits = Vec::new();
+        let hints = &layer.hints;
+        let covered = |start: usize, end: usize| {
+            let next = direct.partition_point(|(_, to)| *to < end);
+            direct.get(next).is_some_and(|(from, _)| *from <= start)
+        };
+        for blob in blobs::find(layer.text, &hints.runs) {
+            if covered(blob.start, blob.end) || !layer.is_plain(blob.start, blob.end) {
+                continue;
+            }
+            pass.view(blob.decoded.len())?;
+            let inner = self.edits(pass, &blob.decoded, Format::Text, layer.depth + 1)?;
+            if !inner.is_empty() {
+                let with = blob.encode(&edit::applied(&blob.decoded, &inner));
+                let hits = hits(inner, |start, end| blob.source(start, end));
+                edits.push(Edit { start: blob.start, end: blob.end, with, hits });
+            }
+        }
+        if let Some(tokens) = &layer.tokens {
+            edits.extend(self.strings(pass, layer, tokens)?);
+            return Ok(edits);
+        }
+        let mut done = 0;
+        let escaped = (&hints.escapes, escapes::walk as Walk, AROUND_BYTES);
+        // Lines of mail are broken anywhere.
+        let quoted = (&hints.quoted, escapes::walk_quoted as Walk, QUOTED_BYTES);
+        for (places, walk, reach) in [escaped, quoted] {
+            let mut from = 0;
+            for (start, end) in places {
+                if *end <= from {
+                    continue;
+                }
+                let (start, end) = around(layer.text, from, (*start, *end), reach);
+                from = end;
+                edits.extend(self.stretch(pass, layer, (start, end), walk)?);
+            }
+        }
+        for joint in &hints.joints {
+            let row = if *joint >= done { joined::row(layer.text, *joint) } else { None };
+            if let Some((start, end)) = row {
+                done = end;
+                let start = line_start(layer.text, start);
+                edits.extend(self.stretch(pass, layer, (start, end), joined::walk)?);
+            }
+        }
+        Ok(edits)
+    }
+
+    /// A stretch of a text, looked at as what it says.
+    fn stretch(
+        &self,
+        pass: &mut Pass<'_>,
+        layer: &Layer<'_>,
+        (start, end): (usize, usize),
+        walk: Walk,
+    ) -> Result<Vec<Edit>, SanitizeError> {
+        let raw = &layer.text[start..end];
+        let decoded = map::decode(walk, raw);
+        pass.view(decoded.len())?;
+        let inner = self.text(pass, &decoded, Format::Text, layer.depth + 1)?;
+        Ok(mapped(inner, walk, raw, start, escapes::spelt))
+    }
+
+    /// Strings with escapes of a JSON document, each with its name before it.
+    fn strings(
+        &self,
+        pass: &mut Pass<'_>,
+        layer: &Layer<'_>,
+        tokens: &[Token],
+    ) -> Result<Vec<Edit>, SanitizeError> {
+        let mut edits = Vec::new();
+        let hints = &layer.hints;
+        let mut places = hints.escapes.iter().chain(&hints.quoted).peekable();
+        for token in tokens {
+            while places.next_if(|place| place.1 <= token.start).is_some() {}
+            let walk: Walk = match token.kind {
+                TokenKind::Escaped => json::walk,
+                TokenKind::Plain
+                    if places.peek().is_some_and(|place| place.0 < token.end)
+                        && memchr::memchr2(b'%', b'&', &layer.text[token.start..token.end]).is_some() =>
+                {
+                    escapes::walk
+                }
+                TokenKind::Plain | TokenKind::Number => continue,
+            };
+            let raw = &layer.text[token.start..token.end];
+            let said = map::decode(walk, raw);
+            let mut view = Vec::new();
+            // What is a document itself needs no name.
+            if !matches!(said.first(), Some(b'{' | b'['))
+                && let Some(key) = token.key.and_then(|key| tokens.get(key))
+            {
+                view.extend_from_slice(b"\"");
+                view.extend_from_slice(&layer.text[key.start..key.end]);
+                view.extend_from_slice(b"\": \"");
+            }
+            let lead = view.len();
+            view.extend_from_slice(&said);
+            pass.view(view.len())?;
+            let inner = self.text(pass, &view, Format::Text, layer.depth + 1)?;
+            let inner = inner.into_iter().filter(|edit| edit.end > lead);
+            let inner = inner.map(|edit| edit.moved(|s, e| (s.saturating_sub(lead), e.saturating_sub(lead))));
+            let spelt = |with: &[u8], near: &[u8]| {
+                if token.kind == TokenKind::Escaped { json::spelt(with) } else { escapes::spelt(with, near) }
+            };
+            edits.extend(mapped(inner.collect(), walk, raw, token.start, spelt));
+        }
+        Ok(edits)
+    }
+}
+
+impl Layer<'_> {
+    /// Whether a stretch may be replaced as it lies: in JSON, only inside a string without escapes.
+    fn is_plain(&self, start: usize, end: usize) -> bool {
+        self.tokens.as_ref().is_none_or(|tokens| {
+            let at = tokens.partition_point(|token| token.end < end);
+            tokens.get(at).is_some_and(|token| token.kind == TokenKind::Plain && token.start <= start)
+        })
+    }
+}
+
+/// Edits of what was decoded, as edits of the source, which begins at `offset`; `spelt` says how what is put in is spelt
+/// beside what stood there.
+pub(super) fn mapped(
+    edits: Vec<Edit>,
+    walk: Walk,
+    raw: &[u8],
+    offset: usize,
+    spelt: impl Fn(&[u8], &[u8]) -> Vec<u8>,
+) -> Vec<Edit> {
+    if edits.is_empty() {
+        return edits;
+    }
+    let map = Map::new(walk, raw);
+    let back = |edit: Edit| {
+        let mut edit = edit.moved(|start, end| map.source(start, end));
+        edit.with = spelt(&edit.with, &raw[edit.start..edit.end]);
+        edit.moved(|start, end| (start + offset, end + offset))
+    };
+    edits.into_iter().map(back).collect()
+}
+
+/// The values of edits, where `source` says that they are spelt.
+pub(super) fn hits(edits: Vec<Edit>, source: impl Fn(usize, usize) -> (usize, usize)) -> Vec<Hit> {
+    edits.into_iter().flat_map(|edit| edit.moved(&source).hits).collect()
+}
+
+/// A place and what stands around it: to the line's ends or so far, without cutting a run.
+fn around(text: &[u8], from: usize, (start, end): (usize, usize), reach: usize) -> (usize, usize) {
+    let start = start.max(from);
+    let mut first = line_start(text, start).max(from);
+    if reach > AROUND_BYTES {
+        first = line_start(text, start.saturating_sub(reach)).max(from);
+    }
+    let cut = |at: usize| at > 0 && at < text.len() && !text[at - 1].is_ascii_whitespace();
+    for _ in 0..RUN_BYTES_MAX {
+        if first <= from || !cut(first) {
+            break;
+        }
+        first -= 1;
+    }
+    let end = end.max(first);
+    let behind = &text[end..text.len().min(end + reach)];
+    let line = |behind: &[u8]| behind.iter().position(|byte| *byte == b'\n');
+    let length = if reach > AROUND_BYTES { None } else { line(behind) };
+    let mut last = end + length.unwrap_or(behind.len());
+    for _ in 0..RUN_BYTES_MAX {
+        if !cut(last) || text[last].is_ascii_whitespace() {
+            break;
+        }
+        last += 1;
+    }
+    (first, last)
+}
+
+/// Where the line begins, or what is looked at of it.
+fn line_start(text: &[u8], at: usize) -> usize {
+    let before = &text[at.saturating_sub(AROUND_BYTES)..at];
+    at - before.iter().rev().position(|byte| *byte == b'\n').unwrap_or(before.len())
+}

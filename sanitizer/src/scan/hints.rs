@@ -1,0 +1,55 @@
+//! Where a text may hold another one that is spelt otherwise; a by-product of the one pass, judged by [`crate::decode`].
+
+use super::Search;
+use crate::decode::{escapes, joined};
+use crate::simd::Block;
+
+/// Shorter runs encode nothing that is worth a look.
+const BLOB_BYTES_MIN: usize = 16;
+/// Escapes that lie no farther apart belong to one place.
+const GAP_BYTES: usize = 512;
+
+/// Places that may be worth a look. Those of each sort are in order and apart.
+#[derive(Debug, Default)]
+pub(crate) struct Hints {
+    /// Long runs of token characters.
+    pub(crate) runs: Vec<(usize, usize)>,
+    /// From the first to behind the last escape of a place.
+    pub(crate) escapes: Vec<(usize, usize)>,
+    /// The same for bytes as mail spells them.
+    pub(crate) quoted: Vec<(usize, usize)>,
+    /// Where a string literal ends that another one follows: its closing quote.
+    pub(crate) joints: Vec<usize>,
+}
+
+impl Hints {
+    /// Takes note of a run.
+    #[inline]
+    pub(super) fn run(&mut self, text: &[u8], start: usize, end: usize) {
+        if end - start >= BLOB_BYTES_MIN {
+            self.runs.push((start, end));
+        }
+        if joined::goes_on(text, end) {
+            self.joints.push(end);
+        }
+    }
+}
+
+/// Takes note of the escapes of a block.
+#[inline]
+pub(super) fn block(search: &mut Search<'_>, at: usize, block: &Block) {
+    // What stands in the next block can't be told here.
+    let digits = (block.hex >> 1 | 1 << 63) & (block.hex >> 2 | 3 << 62);
+    let mut bits = block.escape | block.percent & digits;
+    while bits != 0 {
+        let place = at + bits.trailing_zeros() as usize;
+        bits &= bits - 1;
+        let Some(length) = escapes::length(search.text, place) else { continue };
+        let places =
+            if search.text[place] == b'=' { &mut search.hints.quoted } else { &mut search.hints.escapes };
+        match places.last_mut() {
+            Some(last) if place <= last.1 + GAP_BYTES => last.1 = place + length,
+            _ => places.push((place, place + length)),
+        }
+    }
+}
