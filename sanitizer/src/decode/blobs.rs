@@ -86,7 +86,7 @@ impl Blob {
 }
 
 /// The blobs in runs of token characters, in order and apart.
-pub(crate) fn find(text: &[u8], runs: &[(usize, usize)]) -> Vec<Blob> {
+pub(crate) fn find<'a>(text: &[u8], runs: impl Iterator<Item = &'a (usize, usize)>) -> Vec<Blob> {
     let mut found: Vec<Blob> = Vec::new();
     let mut done = 0;
     for (start, end) in runs {
@@ -165,7 +165,7 @@ impl<'a> Stretch<'a> {
         let shifts = if self.characters.len() < GLUED_BYTES_MIN || self.fold.is_some() { 1 } else { 4 };
         let shift = (0..shifts).find(|shift| {
             let bytes = &self.characters[*shift..];
-            is_readable(|| decoded_base64(bytes)) || *shift == 0 && is_packed(bytes)
+            may_be_text(bytes) && is_readable(|| decoded_base64(bytes)) || *shift == 0 && is_packed(bytes)
         })?;
         let shift = if shifts == 1 { shift } else { shift + glued(&self.characters[shift..]) };
         let characters = &self.characters[shift..];
@@ -265,6 +265,16 @@ fn is_readable<I: Iterator<Item = u8>>(bytes: impl Fn() -> I) -> bool {
     let short = count >= SHORT_BYTES && longest == count;
     let wide = zeros * 5 >= count * 2 && zeros * 5 <= count * 3 && count >= SHORT_BYTES;
     short || wide || plain == count && count >= SHORT_BYTES && String::from_utf8(bytes().collect()).is_ok()
+}
+
+/// Whether a text may be encoded: sixteen printable bytes in a row hold one of every four groups as a whole.
+fn may_be_text(characters: &[u8]) -> bool {
+    let spells_text = |group: &[u8]| {
+        let bits = group.iter().fold(0u32, |bits, byte| bits << 6 | u32::from(sextet(*byte)));
+        let [_, a, b, c] = bits.to_be_bytes();
+        [a, b, c].into_iter().all(|byte| is_printable(byte) || byte >= 0x80 || byte == 0)
+    };
+    characters.len() < 64 || characters.chunks_exact(4).step_by(4).any(spells_text)
 }
 
 /// Characters before a text that do not belong to it: groups that spell no text.

@@ -27,7 +27,8 @@ impl Sanitizer {
             let next = direct.partition_point(|(_, to)| *to < end);
             direct.get(next).is_some_and(|(from, _)| *from <= start)
         };
-        for blob in blobs::find(layer.text, &hints.runs) {
+        let runs = hints.runs.iter().filter(|(start, end)| !covered(*start, *end));
+        for blob in blobs::find(layer.text, runs) {
             if covered(blob.start, blob.end) || !layer.is_plain(blob.start, blob.end) {
                 continue;
             }

@@ -21,13 +21,15 @@ const KEYED_BYTES_MAX: usize = 4096;
 /// Lengths of values that nothing announces.
 const RANDOM_MIN: usize = 24;
 const RANDOM_MAX: usize = 256;
+/// The same with what slashes join to it.
+const WIDENED_MAX: usize = 2048;
 
 /// Numbers of programs are no longer than this.
 const NUMBER_MAX: usize = 22;
 /// A run that is so long is looked at more closely where nothing may be missed: in its first so many bytes.
 const GLUED_MIN: usize = 24;
 const GLUED_BYTES: usize = 12;
-/// Places in a run that are looked at in one go.
+/// Bytes of a run that are looked at in one go: as many places at the most.
 const PLACES_MAX: usize = 64;
 /// Stands for a part of names for secrets in place of a rule.
 const STEM: u16 = u16::MAX;
@@ -143,22 +145,17 @@ impl Runs {
         let mut places = [0usize; PLACES_MAX];
         let mut from = start;
         while from < end {
-            let mut count = 0;
-            let mut next = end;
-            search.starts.each(text, from, end, |at| {
-                if count < PLACES_MAX {
-                    places[count] = at;
-                    count += 1;
-                } else if next == end {
-                    next = at;
-                }
+            let (mut count, to) = (0, end.min(from + PLACES_MAX));
+            search.starts.each(text, from, to, |at| {
+                places[count] = at;
+                count += 1;
             });
             for at in &places[..count] {
                 if *at == 0 || !text[at - 1].is_ascii_alphanumeric() {
                     self.token(search, *at);
                 }
             }
-            from = next;
+            from = to;
         }
     }
 
@@ -222,12 +219,17 @@ impl Runs {
     /// Values that nothing announces.
     fn unknown(&self, search: &mut Search<'_>, start: usize, end: usize) {
         if let Some(number) = self.random {
+            let mut done = start;
             for (from, to) in pieces(search.text, start, end, |byte| {
                 byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'_' | b'-' | b'=')
             }) {
-                if (RANDOM_MIN..=RANDOM_MAX).contains(&(to - from)) {
-                    let (from, to) = widened(search.text, (start, end), from, to);
-                    search.offer(number, from, to);
+                if from >= done && (RANDOM_MIN..=RANDOM_MAX).contains(&(to - from)) {
+                    let (from, to) = widened(search.text, (done, end), from, to);
+                    done = to;
+                    // What goes on and on is no token, but may well encode a text with one.
+                    if to - from <= WIDENED_MAX {
+                        search.offer(number, from, to);
+                    }
                 }
             }
         }
