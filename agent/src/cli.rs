@@ -221,10 +221,10 @@ pub async fn run(cli: Cli, stop: CancellationToken) -> Result<(), CliError> {
             clap_complete::generate(shell, &mut Cli::command(), "certus-agent", &mut std::io::stdout());
             Ok(())
         }
-        Command::Scan { json, profile, tree } => tree::scan(&tree, &Policy { profile }, json, &stop),
+        Command::Scan { json, profile, tree } => tree::scan(&tree, &Policy::from(profile), json, &stop),
         Command::Sanitize { profile, learn, tree, out } => {
             let key = sanitize_key(&cli.config)?;
-            tree::sanitize(&tree, &out, &tree::Making { policy: Policy { profile }, key, learn }, &stop)
+            tree::sanitize(&tree, &out, &tree::Making { policy: Policy::from(profile), key, learn }, &stop)
         }
         Command::Preview { json, source_or_path } => {
             let config = Config::load(&cli.config).ok();

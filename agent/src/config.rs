@@ -235,7 +235,7 @@ impl Config {
             log_level: raw.log.level.unwrap_or_else(|| "info".to_owned()),
             hub,
             spool: spool(&state_dir, &raw.spool, &at)?,
-            policy: Policy { profile },
+            policy: Policy::from(profile),
             learn,
             sources: sources(raw.source, text)?,
             state_dir,

@@ -121,7 +121,7 @@ impl Intake {
         let learnt = match self.shared.learn {
             Learn::Off => Ok(()),
             Learn::File | Learn::Run => {
-                self.shared.sanitizer.learn(raw.content, raw.format, &mut self.learnt)
+                self.shared.sanitizer.learn_at(raw.path, raw.content, raw.format, &mut self.learnt)
             }
         };
         let outcome = learnt.and_then(|()| self.shared.sanitizer.resource(raw, &self.learnt));

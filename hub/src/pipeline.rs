@@ -102,7 +102,7 @@ impl Pipeline {
         // The second scan only looks; its key makes no pseudonym.
         let key = PseudonymKey::from_bytes(authority::random());
         let scanner = |profile: Profile| {
-            Sanitizer::new(&Policy { profile }, key.clone()).map(|sanitizer| (profile.as_str(), sanitizer))
+            Sanitizer::new(&Policy::from(profile), key.clone()).map(|sanitizer| (profile.as_str(), sanitizer))
         };
         let scanners = Profile::ALL.into_iter().map(scanner).collect::<Result<_, _>>()?;
         Ok(Self { objects, index, queue, quarantine, clock, metrics, scanners })

@@ -1,14 +1,18 @@
 //! A whole document: found in its own format and encoding, replaced so that it stays what it was.
 
+use std::sync::Arc;
+
 use certus_protocol::ids::{KeyId, PolicyHash};
 
 use crate::clean::Clean;
 use crate::decode::Encoding;
+use crate::explain::{Score, Why};
 use crate::learn::Learnt;
 use crate::policy::{Policy, Profile};
 use crate::pseudonym::PseudonymKey;
 use crate::rules::{Kind, RulesError};
-use crate::scan::{Scanner, Span};
+use crate::scan::Scanner;
+use crate::validate::Check;
 
 mod author;
 mod edit;
@@ -17,7 +21,7 @@ mod rekey;
 mod views;
 
 use edit::Hit;
-use find::Pass;
+use find::{Keeping, Pass};
 
 /// Rounds in which what replacing brought together is looked at again.
 const ROUNDS_MAX: usize = 5;
@@ -90,6 +94,27 @@ pub struct Finding {
     pub kind: Kind,
     /// What stands in a replacement.
     pub type_name: String,
+    /// What gave it away.
+    pub why: Why,
+    /// The check that held.
+    pub check: Check,
+    /// How sure it is.
+    pub score: Score,
+    /// What it would become.
+    pub replacement: String,
+}
+
+/// A value that the policy keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// First byte, in the bytes that came out.
+    pub start: usize,
+    /// Byte behind the last.
+    pub end: usize,
+    /// The rule that would have taken it out.
+    pub rule: String,
+    /// Why it is kept.
+    pub reason: Arc<str>,
 }
 
 /// A value that was taken out.
@@ -116,6 +141,8 @@ pub struct Document {
     pub bytes: Vec<u8>,
     /// What was taken out, in order.
     pub redactions: Vec<Redaction>,
+    /// What was found and kept, in order.
+    pub kept: Vec<Kept>,
 }
 
 /// A short text that was sanitized.
@@ -143,6 +170,9 @@ pub enum SanitizeError {
     /// What it unpacks to holds values, but can't be packed again: it breaks off.
     #[error("it is packed, holds values, and breaks off")]
     Broken,
+    /// The policy keeps more values than can be told of.
+    #[error("the policy keeps {0} values of it, more than can be declared; turn the type off instead")]
+    Kept(usize),
 }
 
 /// Finds and replaces. One is made at the start and shared.
@@ -150,8 +180,8 @@ pub enum SanitizeError {
 pub struct Sanitizer {
     scanner: Scanner,
     key: PseudonymKey,
-    profile: Profile,
-    policy: PolicyHash,
+    policy: Policy,
+    hash: PolicyHash,
 }
 
 impl Sanitizer {
@@ -160,8 +190,8 @@ impl Sanitizer {
     /// # Errors
     /// A rule table is wrong; nothing may be sent.
     pub fn new(policy: &Policy, key: PseudonymKey) -> Result<Self, RulesError> {
-        let scanner = Scanner::new(policy.profile)?;
-        Ok(Self { scanner, key, profile: policy.profile, policy: policy.hash() })
+        let scanner = Scanner::new(policy)?;
+        Ok(Self { scanner, key, policy: policy.clone(), hash: policy.hash() })
     }
 
     /// Names the pseudonym key.
@@ -171,17 +201,22 @@ impl Sanitizer {
 
     /// Names the policy.
     pub fn policy_hash(&self) -> PolicyHash {
-        self.policy
+        self.hash
     }
 
     /// The profile.
     pub fn profile(&self) -> Profile {
-        self.profile
+        self.policy.profile
     }
 
     /// Names bytes that must not be kept, without telling anything of them to who has not the key.
     pub fn fingerprint(&self, bytes: &[u8]) -> [u8; 32] {
         self.key.fingerprint(bytes)
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// How many rules are in use.
@@ -194,7 +229,15 @@ impl Sanitizer {
     /// # Errors
     /// See [`SanitizeError`].
     pub fn scan(&self, bytes: &[u8], format: Format) -> Result<Vec<Finding>, SanitizeError> {
-        let edits = self.edits(&mut Pass::new(bytes, None), bytes, format, 0)?;
+        self.scan_at("", bytes, format)
+    }
+
+    /// The same for a document at this path, of which the policy may keep something.
+    ///
+    /// # Errors
+    /// See [`SanitizeError`].
+    pub fn scan_at(&self, path: &str, bytes: &[u8], format: Format) -> Result<Vec<Finding>, SanitizeError> {
+        let edits = self.edits(&mut Pass::new(bytes, None, Keeping::At(path)), bytes, format, 0)?;
         Ok(edits.iter().flat_map(|edit| &edit.hits).map(|hit| self.finding(hit)).collect())
     }
 
@@ -203,7 +246,21 @@ impl Sanitizer {
     /// # Errors
     /// See [`SanitizeError`]; the document must be held back.
     pub fn learn(&self, bytes: &[u8], format: Format, learnt: &mut Learnt) -> Result<(), SanitizeError> {
-        for edit in self.edits(&mut Pass::new(bytes, None), bytes, format, 0)? {
+        self.learn_at("", bytes, format, learnt)
+    }
+
+    /// The same for a document at this path; what the policy keeps there is not remembered.
+    ///
+    /// # Errors
+    /// See [`SanitizeError`]; the document must be held back.
+    pub fn learn_at(
+        &self,
+        path: &str,
+        bytes: &[u8],
+        format: Format,
+        learnt: &mut Learnt,
+    ) -> Result<(), SanitizeError> {
+        for edit in self.edits(&mut Pass::new(bytes, None, Keeping::At(path)), bytes, format, 0)? {
             for hit in edit.hits.iter().filter(|hit| hit.rule != edit::FINGERPRINT) {
                 learnt.note(&hit.value, hit.rule);
             }
@@ -221,12 +278,37 @@ impl Sanitizer {
         format: Format,
         learnt: &Learnt,
     ) -> Result<Clean<Document>, SanitizeError> {
+        self.document_at("", bytes, format, learnt)
+    }
+
+    /// The same for a document at this path, of which the policy may keep something.
+    ///
+    /// # Errors
+    /// See [`SanitizeError`]; the document must be held back.
+    pub fn document_at(
+        &self,
+        path: &str,
+        bytes: &[u8],
+        format: Format,
+        learnt: &Learnt,
+    ) -> Result<Clean<Document>, SanitizeError> {
+        self.settled(bytes, format, learnt, Keeping::At(path))
+    }
+
+    fn settled(
+        &self,
+        bytes: &[u8],
+        format: Format,
+        learnt: &Learnt,
+        keeping: Keeping<'_>,
+    ) -> Result<Clean<Document>, SanitizeError> {
         let mut redactions = Vec::new();
         let mut clean = bytes.to_vec();
         for round in 0..ROUNDS_MAX {
-            let edits = self.edits(&mut Pass::new(&clean, Some(learnt)), &clean, format, 0)?;
+            let edits = self.edits(&mut Pass::new(&clean, Some(learnt), keeping), &clean, format, 0)?;
             if edits.is_empty() {
-                return Ok(Clean::new(Document { bytes: clean, redactions }));
+                let kept = self.kept(keeping, &clean, format)?;
+                return Ok(Clean::new(Document { bytes: clean, redactions, kept }));
             }
             // Offsets of later rounds are of a text that nobody but us has seen.
             if round == 0 {
@@ -243,25 +325,54 @@ impl Sanitizer {
     /// # Errors
     /// See [`SanitizeError`]; what the text belongs to must be held back.
     pub fn string(&self, text: &str, place: Place) -> Result<Clean<Text>, SanitizeError> {
-        if place == Place::Author && self.profile != Profile::SecretsOnly {
+        if place == Place::Author && self.policy.profile != Profile::SecretsOnly {
             return self.author(text);
         }
-        let document = self.document(text.as_bytes(), Format::Text, &Learnt::default())?.into_inner();
+        // What a short text keeps could not be declared.
+        let (bytes, learnt) = (text.as_bytes(), Learnt::default());
+        let document = self.settled(bytes, Format::Text, &learnt, Keeping::Nothing)?.into_inner();
         let text = String::from_utf8_lossy(&document.bytes).into_owned();
         Ok(Clean::new(Text { text, redactions: document.redactions }))
+    }
+
+    /// What is still to be found in a clean document by who does not know that the policy keeps it.
+    fn kept(&self, keeping: Keeping<'_>, clean: &[u8], format: Format) -> Result<Vec<Kept>, SanitizeError> {
+        let Keeping::At(path) = keeping else { return Ok(Vec::new()) };
+        if !self.policy.terms.keep() {
+            return Ok(Vec::new());
+        }
+        let edits = self.edits(&mut Pass::new(clean, None, Keeping::Nothing), clean, format, 0)?;
+        let kept = |hit: &Hit| {
+            let (rule, _, type_name) = self.named(hit);
+            let reason = self.policy.terms.reason(&self.key, (&rule, &type_name), path, &hit.value);
+            let reason = reason.cloned().unwrap_or_else(|| "part of what is kept".into());
+            Kept { start: hit.start, end: hit.end, rule, reason }
+        };
+        Ok(edits.iter().flat_map(|edit| &edit.hits).map(kept).collect())
     }
 
     fn named(&self, hit: &Hit) -> (String, Kind, String) {
         if hit.rule == edit::FINGERPRINT {
             return (FINGERPRINT_RULE.to_owned(), Kind::Secret, FINGERPRINT_TYPE.to_owned());
         }
-        let rule = self.scanner.rule(&Span { start: hit.start, end: hit.end, rule: hit.rule });
+        let rule = self.scanner.rule(hit.rule);
         (rule.id.clone(), rule.kind, rule.type_name.clone())
     }
 
     fn finding(&self, hit: &Hit) -> Finding {
         let (rule, kind, type_name) = self.named(hit);
-        Finding { start: hit.start, end: hit.end, rule, kind, type_name }
+        let known = (hit.rule != edit::FINGERPRINT).then(|| self.scanner.rule(hit.rule));
+        Finding {
+            start: hit.start,
+            end: hit.end,
+            rule,
+            kind,
+            type_name,
+            why: known.map_or(Why::Place, |rule| Why::of(rule, hit.how)),
+            check: known.map_or(Check::None, |rule| rule.check),
+            score: known.map_or(Score::CERTAIN, |rule| Score::of(rule, hit.how)),
+            replacement: hit.token.clone(),
+        }
     }
 
     fn redaction(&self, hit: &Hit) -> Redaction {

@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use certus_protocol::envelope::{BodyV1, Envelope, RedactionCountV1, ResourceKind, ResourceV1};
+use certus_protocol::envelope::{BodyV1, Envelope, KeptV1, RedactionCountV1, ResourceKind, ResourceV1};
 use certus_protocol::ids::{ContentHash, DocumentId, Seq, SourceId};
 use certus_protocol::limits;
 
 use crate::clean::Clean;
-use crate::document::{Format, Place, Redaction, SanitizeError, Sanitizer, Text};
+use crate::document::{Format, Kept, Place, Redaction, SanitizeError, Sanitizer, Text};
 use crate::learn::Learnt;
+
+/// What kept values may take of an envelope's description; the rest is for paths and attributes.
+const KEPT_BYTES_MAX: usize = limits::ENVELOPE_META_BYTES_MAX / 2;
+/// What one takes beside its texts.
+const KEPT_FIXED_BYTES: usize = 24;
 
 /// A resource as a source read it.
 #[derive(Debug, Clone)]
@@ -69,7 +74,7 @@ impl Sanitizer {
     /// See [`SanitizeError`]; the resource must be held back.
     pub fn resource(&self, raw: &RawResource<'_>, learnt: &Learnt) -> Result<CleanResource, SanitizeError> {
         let (document, path) = self.document_id(&raw.source, raw.reference, raw.path)?;
-        let content = self.document(raw.content, raw.format, learnt)?.into_inner();
+        let content = self.document_at(raw.path, raw.content, raw.format, learnt)?.into_inner();
         let mut redactions = content.redactions;
         redactions.extend(path.redactions.iter().cloned());
         let mut attributes = Vec::new();
@@ -94,8 +99,8 @@ impl Sanitizer {
             modified_ms: raw.modified_ms,
             attributes,
             redactions: counted(&redactions),
-            kept: Vec::new(),
-            profile: self.profile().as_str().to_owned(),
+            kept: kept(&content.kept)?,
+            profile: self.policy().label(),
         };
         let envelopes = in_parts(document, resource, content.bytes);
         Ok(CleanResource { document, envelopes, redactions: by_type, path: path.text.clone() })
@@ -148,6 +153,21 @@ fn counted(redactions: &[Redaction]) -> Vec<RedactionCountV1> {
         count,
     };
     counts.into_iter().take(limits::REDACTION_COUNTS_MAX).map(count).collect()
+}
+
+/// What is kept, as long as all of it can be told: the hub takes what it is not told of for a leak.
+fn kept(kept: &[Kept]) -> Result<Vec<KeptV1>, SanitizeError> {
+    let bytes: usize = kept.iter().map(|kept| KEPT_FIXED_BYTES + kept.rule.len() + kept.reason.len()).sum();
+    if kept.len() > limits::KEPT_SPANS_MAX || bytes > KEPT_BYTES_MAX {
+        return Err(SanitizeError::Kept(kept.len()));
+    }
+    let told = |kept: &Kept| KeptV1 {
+        start: kept.start as u64,
+        end: kept.end as u64,
+        rule: kept.rule.clone(),
+        reason: kept.reason.to_string(),
+    };
+    Ok(kept.iter().map(told).collect())
 }
 
 /// The text, cut to so many bytes at a character's edge.

@@ -1,9 +1,25 @@
-//! What is taken out: the profile, and the hash that names rules and profile together.
+//! What is taken out, and what takes its place: the profile, and what a policy file says beyond it.
+//!
+//! The form of the file stands in `policy/file.rs`, an example in `deploy/policy.toml`. Nothing in a document can change
+//! what the policy says: comments such as other scanners heed mean nothing here.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use certus_protocol::ids::PolicyHash;
+
+use crate::action::Action;
+use crate::pseudonym::PseudonymKey;
+
+mod allow;
+mod custom;
+mod file;
+
+use allow::Allow;
+pub(crate) use custom::CustomRule;
+pub use file::{PolicyError, Verdict};
 
 /// How much is taken out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -58,6 +74,14 @@ impl FromStr for Profile {
 pub struct Policy {
     /// How much.
     pub profile: Profile,
+    /// What a policy file says beyond that.
+    pub terms: Terms,
+}
+
+impl From<Profile> for Policy {
+    fn from(profile: Profile) -> Self {
+        Self { profile, terms: Terms::default() }
+    }
 }
 
 impl Policy {
@@ -69,7 +93,84 @@ impl Policy {
             hasher.update(&(table.len() as u64).to_le_bytes());
             hasher.update(table.as_bytes());
         }
+        if let Some(digest) = &self.terms.digest {
+            hasher.update(digest);
+        }
         let hash = hasher.finalize();
         PolicyHash(std::array::from_fn(|i| hash.as_bytes()[i]))
+    }
+
+    /// The profile and the types that are turned off, as envelopes declare them: `high-recall without PHONE,USER`.
+    pub fn label(&self) -> String {
+        let off: Vec<&str> = self.terms.off.iter().map(String::as_str).collect();
+        if off.is_empty() {
+            self.profile.to_string()
+        } else {
+            format!("{}{WITHOUT}{}", self.profile, off.join(","))
+        }
+    }
+}
+
+/// Stands in a label between the profile and the types that are turned off.
+const WITHOUT: &str = " without ";
+
+/// The profile's name in a label, and the types that are turned off.
+pub fn read_label(label: &str) -> (&str, Vec<&str>) {
+    match label.split_once(WITHOUT) {
+        Some((profile, off)) => (profile, off.split(',').collect()),
+        None => (label, Vec::new()),
+    }
+}
+
+/// What a policy file says beyond the profile; the default says nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Terms {
+    /// Types that are not looked for.
+    off: BTreeSet<String>,
+    /// By type or rule.
+    actions: BTreeMap<String, Action>,
+    rules: Vec<CustomRule>,
+    allow: Vec<Allow>,
+    /// Of all that the file says.
+    digest: Option<[u8; 32]>,
+}
+
+impl Terms {
+    /// What is done with the values of a rule.
+    pub(crate) fn action(&self, rule: &str, type_name: &str) -> Action {
+        self.actions.get(rule).or_else(|| self.actions.get(type_name)).cloned().unwrap_or_default()
+    }
+
+    /// Whether a type is not looked for.
+    pub(crate) fn is_off(&self, type_name: &str) -> bool {
+        self.off.contains(type_name)
+    }
+
+    /// The customer's own rules.
+    pub(crate) fn rules(&self) -> &[CustomRule] {
+        &self.rules
+    }
+
+    /// Whether anything may be kept.
+    pub(crate) fn keep(&self) -> bool {
+        !self.allow.is_empty() || self.actions.values().any(|action| matches!(action, Action::Keep(_)))
+    }
+
+    /// Why a value stays; `None` where it goes.
+    pub(crate) fn reason(
+        &self,
+        key: &PseudonymKey,
+        (rule, type_name): (&str, &str),
+        path: &str,
+        value: &[u8],
+    ) -> Option<&Arc<str>> {
+        let action = self.actions.get(rule).or_else(|| self.actions.get(type_name));
+        if let Some(Action::Keep(reason)) = action {
+            return Some(reason);
+        }
+        self.allow
+            .iter()
+            .find(|allow| allow.covers(key, (rule, type_name), path, value))
+            .map(|allow| &allow.reason)
     }
 }

@@ -1,6 +1,7 @@
 //! Keyed pseudonyms: the same value becomes the same token everywhere, and nobody without the key can test a guess.
 //!
 //! A token is `REDACTED_<TYPE>_<16 hexadecimal digits>`, the digits from BLAKE3 keyed with the tenant's key over type and value.
+//! A mask is `MASKED_<TYPE>_xxxx` and says nothing of the value; it is known again as tokens are.
 
 use std::fmt;
 
@@ -8,6 +9,10 @@ use certus_protocol::ids::KeyId;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 const PREFIX: &str = "REDACTED_";
+const MASK_PREFIX: &str = "MASKED_";
+const MASK_END: &str = "_xxxx";
+/// Ends both prefixes.
+const STEM: &[u8] = b"ED_";
 const DIGITS: usize = 16;
 /// A token has no more bytes than this.
 const TYPE_BYTES_MAX: usize = 64;
@@ -41,6 +46,14 @@ impl PseudonymKey {
         *hasher.finalize().as_bytes()
     }
 
+    /// The hash by which a policy allows a value, in hexadecimal digits; only who has the key can test a guess by it.
+    pub fn allowed(&self, value: &[u8]) -> String {
+        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        hasher.update(b"certus allowed value v1\0");
+        hasher.update(value);
+        hasher.finalize().to_hex()[..32].to_owned()
+    }
+
     /// The token for a value of this type.
     pub(crate) fn token(&self, type_name: &str, value: &[u8]) -> String {
         let mut hasher = blake3::Hasher::new_keyed(&self.0);
@@ -58,16 +71,30 @@ impl fmt::Debug for PseudonymKey {
     }
 }
 
-/// The length of the token that begins at the start of `bytes`, if one does.
+/// The mask of a type.
+pub(crate) fn mask(type_name: &str) -> String {
+    format!("{MASK_PREFIX}{type_name}{MASK_END}")
+}
+
+/// The length of the token or mask that begins at the start of `bytes`, if one does.
 fn token_at(bytes: &[u8]) -> Option<usize> {
-    let rest = bytes.strip_prefix(PREFIX.as_bytes())?;
+    let (prefix, masked) = match bytes.strip_prefix(PREFIX.as_bytes()) {
+        Some(_) => (PREFIX, false),
+        None => (bytes.starts_with(MASK_PREFIX.as_bytes()).then_some(MASK_PREFIX)?, true),
+    };
+    let rest = &bytes[prefix.len()..];
     let name = rest.iter().take_while(|b| b.is_ascii_uppercase() || **b == b'_').count();
-    // The type ends with the last underscore; digits may begin with letters only in lower case.
-    let digits = &rest[name..];
-    let ends = rest[..name].ends_with(b"_") && name >= 2;
-    let hex =
-        digits.iter().take(DIGITS).take_while(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(*b)).count();
-    (ends && hex == DIGITS).then_some(PREFIX.len() + name + DIGITS)
+    // The type ends with the last underscore; what follows begins with letters only in lower case.
+    if !rest[..name].ends_with(b"_") || name < 2 {
+        return None;
+    }
+    if masked {
+        let end = name - 1 + MASK_END.len();
+        return rest[name - 1..].starts_with(MASK_END.as_bytes()).then_some(prefix.len() + end);
+    }
+    let hex = |b: &&u8| b.is_ascii_digit() || (b'a'..=b'f').contains(*b);
+    let digits = rest[name..].iter().take(DIGITS).take_while(hex).count();
+    (digits == DIGITS).then_some(prefix.len() + name + DIGITS)
 }
 
 /// Whether the byte at `at` belongs to a token.
@@ -81,14 +108,16 @@ pub(crate) fn within_token(bytes: &[u8], at: usize) -> bool {
 pub(crate) fn tokens(bytes: &[u8]) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     let mut at = 0;
-    while let Some(next) = memchr::memmem::find(&bytes[at..], PREFIX.as_bytes()) {
-        let start = at + next;
-        match token_at(&bytes[start..]) {
-            Some(length) => {
-                found.push((start, start + length));
-                at = start + length;
-            }
-            None => at = start + PREFIX.len(),
+    // A prefix before what was looked through last belongs to nothing else.
+    let mut done = 0;
+    while let Some(next) = memchr::memmem::find(&bytes[at..], STEM) {
+        at += next + STEM.len();
+        let begins = |prefix: &str| at.checked_sub(prefix.len()).filter(|start| *start >= done);
+        let start = [PREFIX, MASK_PREFIX].into_iter().filter_map(begins);
+        let token = start.filter_map(|start| Some((start, start + token_at(&bytes[start..])?))).next();
+        if let Some((start, end)) = token {
+            found.push((start, end));
+            (at, done) = (end, end);
         }
     }
     found
@@ -107,7 +136,20 @@ mod tests {
         assert_ne!(token, key.token("AWS_KEY", b"other"));
         assert_ne!(token[20..], key.token("AWS_KEZ", b"value")[20..]);
         assert_ne!(token, PseudonymKey::from_bytes([2; 32]).token("AWS_KEY", b"value"));
-        for no_token in ["REDACTED_X_12", "REDACTED_", "REDACTED__0123456789abcdeg"] {
+        let masked = mask("AWS_KEY");
+        let text = format!("{masked}x{masked}{token}_ED_{masked}");
+        let found: Vec<&str> = tokens(text.as_bytes()).iter().map(|(a, b)| &text[*a..*b]).collect();
+        assert_eq!(found, [&masked, &masked, &token, &masked]);
+        for no_token in [
+            "MASKED_",
+            "MASKED__xxxx",
+            "MASKED_A_xxx",
+            "MASKED_xxxx",
+            "XED_A_xxxx",
+            "REDACTED_X_12",
+            "REDACTED_",
+            "REDACTED__0123456789abcdeg",
+        ] {
             assert!(tokens(no_token.as_bytes()).is_empty(), "{no_token}");
         }
         assert!(!format!("{key:?}").contains("0101"));

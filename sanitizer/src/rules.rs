@@ -8,6 +8,7 @@
 
 use std::sync::OnceLock;
 
+use aho_corasick::AhoCorasick;
 use regex::bytes::{Regex, RegexBuilder};
 use serde::Deserialize;
 
@@ -190,16 +191,30 @@ pub(crate) struct Rule {
     pub(crate) context: Vec<String>,
     /// Whether it needs no context where nothing else stands in its line.
     pub(crate) alone: bool,
+    pub(crate) recall: Recall,
 }
 
 /// How a rule's values are found.
 #[derive(Debug)]
 pub(crate) enum Form {
-    Token { prefix: Vec<String>, body: Vec<Piece> },
-    Keyed { words: Vec<String>, body: Vec<Piece> },
-    Number { compact: Vec<Vec<Piece>>, written: Vec<Vec<Piece>> },
+    Token {
+        prefix: Vec<String>,
+        body: Vec<Piece>,
+    },
+    Keyed {
+        words: Vec<String>,
+        body: Vec<Piece>,
+    },
+    Number {
+        compact: Vec<Vec<Piece>>,
+        written: Vec<Vec<Piece>>,
+    },
     Expression(Expression),
     Finder(Finder),
+    /// Of a customer: an expression that is tried everywhere.
+    Everywhere(Regex),
+    /// Of a customer: words.
+    List(AhoCorasick),
 }
 
 /// An expression and where it is tried.
@@ -271,6 +286,7 @@ fn checked(kind: Kind, raw: RawRule) -> Result<Rule, RulesError> {
         check: raw.check,
         context: raw.context,
         alone: raw.alone,
+        recall: raw.recall,
     })
 }
 
@@ -330,7 +346,8 @@ fn groups(expression: &str) -> Option<usize> {
     parser.parse(expression).ok().map(|hir| hir.properties().explicit_captures_len())
 }
 
-fn build(expression: &str) -> Result<Regex, regex::Error> {
+/// Compiles an expression within its limits.
+pub(crate) fn build(expression: &str) -> Result<Regex, regex::Error> {
     RegexBuilder::new(expression)
         .unicode(false)
         .size_limit(REGEX_BYTES_MAX)

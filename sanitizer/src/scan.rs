@@ -7,14 +7,16 @@
 //! stays linear however dense the hints are.
 
 use crate::SanitizeError;
+use crate::action::Action;
 use crate::credential::{self, Confidence};
-use crate::policy::Profile;
+use crate::policy::{Policy, Profile};
 use crate::pseudonym;
 use crate::rules::{self, Finder, Form, Kind, Rule, RulesError};
 use crate::simd::{BLOCK, Block, Lanes};
 
 mod address;
 mod assignment;
+mod custom;
 mod hints;
 mod literals;
 mod number;
@@ -33,12 +35,27 @@ pub(crate) struct Span {
     pub(crate) start: usize,
     pub(crate) end: usize,
     pub(crate) rule: u16,
+    pub(crate) how: How,
+}
+
+/// How a value was come by, where its rule alone does not say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) enum How {
+    /// The rule says it.
+    #[default]
+    Rule,
+    /// The rule, but it may be something else.
+    Maybe,
+    /// It was found elsewhere.
+    Learnt,
 }
 
 /// The compiled rules.
 #[derive(Debug)]
 pub(crate) struct Scanner {
     rules: Vec<Rule>,
+    /// What is done with the values of each rule.
+    actions: Vec<Action>,
     lanes: Lanes,
     /// Whether what may be a value is taken for one.
     thorough: bool,
@@ -46,6 +63,7 @@ pub(crate) struct Scanner {
     runs: run::Runs,
     numbers: number::Numbers,
     addresses: address::Addresses,
+    custom: custom::Custom,
 }
 
 /// Blocks told of at once: the bits stay in the first-level cache.
@@ -54,25 +72,67 @@ const BLOCKS: usize = 64;
 const CONTEXT_BYTES: usize = 64;
 
 impl Scanner {
-    pub(crate) fn new(profile: Profile) -> Result<Self, RulesError> {
-        let rules = rules::load(profile)?;
-        Ok(Self {
+    pub(crate) fn new(policy: &Policy) -> Result<Self, RulesError> {
+        let mut rules = Vec::new();
+        for custom in policy.terms.rules() {
+            let wrong = |cause| RulesError::Rule { id: custom.id.clone(), cause };
+            rules.push(custom.compiled().map_err(wrong)?);
+        }
+        rules.extend(rules::load(policy.profile)?);
+        rules.retain(|rule| !policy.terms.is_off(&rule.type_name));
+        let actions = rules.iter().map(|rule| policy.terms.action(&rule.id, &rule.type_name)).collect();
+        Ok(Self::of(rules, actions, policy.profile))
+    }
+
+    /// Of these rules, each with what is done with its values.
+    pub(crate) fn of(rules: Vec<Rule>, actions: Vec<Action>, profile: Profile) -> Self {
+        Self {
             lanes: Lanes::best(),
             thorough: profile != Profile::Balanced,
+            actions,
             words: word::Words::new(&rules),
             runs: run::Runs::new(&rules),
             numbers: number::Numbers::new(&rules),
             addresses: address::Addresses::new(&rules),
+            custom: custom::Custom::new(&rules),
             rules,
-        })
+        }
     }
 
-    pub(crate) fn rule(&self, span: &Span) -> &Rule {
-        &self.rules[usize::from(span.rule)]
+    pub(crate) fn rule(&self, number: u16) -> &Rule {
+        &self.rules[usize::from(number)]
+    }
+
+    pub(crate) fn action(&self, number: u16) -> &Action {
+        &self.actions[usize::from(number)]
+    }
+
+    /// Whether the values of a rule stay. Where one overlaps a value that goes, it goes too.
+    fn keeps(&self, rule: u16) -> bool {
+        matches!(self.actions[usize::from(rule)], Action::Keep(_))
     }
 
     pub(crate) fn len(&self) -> usize {
         self.rules.len()
+    }
+
+    /// Overlapping values become one, by the rule that stands first in the tables.
+    fn joined(&self, mut found: Vec<Span>) -> Vec<Span> {
+        found.sort_unstable_by_key(|span| (span.start, std::cmp::Reverse(span.end), span.rule, span.how));
+        let mut spans: Vec<Span> = Vec::with_capacity(found.len());
+        for span in found {
+            match spans.last_mut() {
+                Some(last) if span.start < last.end => {
+                    last.end = last.end.max(span.end);
+                    let order = |span: &Span| (self.keeps(span.rule), span.rule, span.how);
+                    if order(&span) < order(last) {
+                        (last.rule, last.how) = (span.rule, span.how);
+                    }
+                }
+                _ => spans.push(span),
+            }
+        }
+        spans
     }
 
     /// Values in `text`, in order, none overlapping another, and where it may hold other texts.
@@ -107,7 +167,8 @@ impl Scanner {
             from += BLOCKS * BLOCK;
         }
         self.words.finish(&mut search)?;
-        Ok((joined(search.found), search.hints))
+        self.custom.find(&mut search);
+        Ok((self.joined(search.found), search.hints))
     }
 }
 
@@ -125,18 +186,24 @@ struct Search<'a> {
 impl Search<'_> {
     /// Keeps a value if it passes its rule's tests.
     fn offer(&mut self, number: u16, start: usize, end: usize) {
+        self.offer_as(number, start, end, How::Rule);
+    }
+
+    fn offer_as(&mut self, number: u16, start: usize, end: usize, how: How) {
         let rule = &self.scanner.rules[usize::from(number)];
         let (start, end) = whole(self.text, start, end, rule);
         if self.meant(rule, start, end) {
-            self.found.push(Span { start, end, rule: number });
+            self.found.push(Span { start, end, rule: number, how });
         }
     }
 
     /// Keeps what is assigned to a name if it is a credential.
     fn offer_assigned(&mut self, number: u16, sort: Finder, found: &Assigned) {
         let needed = if self.scanner.thorough { Confidence::Maybe } else { Confidence::Sure };
-        if credential::judge(sort, self.text, found) >= needed {
-            self.offer(number, found.start, found.end);
+        let confidence = credential::judge(sort, self.text, found);
+        if confidence >= needed {
+            let how = if confidence == Confidence::Sure { How::Rule } else { How::Maybe };
+            self.offer_as(number, found.start, found.end, how);
         }
     }
 
@@ -190,22 +257,6 @@ pub(crate) fn is_token(text: &[u8], start: usize, end: usize) -> bool {
         rest -= b.saturating_sub(a);
     }
     rest < 4 && rest < end - start
-}
-
-/// Overlapping values become one, by the rule that stands first in the tables.
-fn joined(mut found: Vec<Span>) -> Vec<Span> {
-    found.sort_unstable_by_key(|span| (span.start, std::cmp::Reverse(span.end), span.rule));
-    let mut spans: Vec<Span> = Vec::with_capacity(found.len());
-    for span in found {
-        match spans.last_mut() {
-            Some(last) if span.start < last.end => {
-                last.end = last.end.max(span.end);
-                last.rule = last.rule.min(span.rule);
-            }
-            _ => spans.push(span),
-        }
-    }
-    spans
 }
 
 /// The number of the first rule that a finder finds for.

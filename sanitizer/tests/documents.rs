@@ -5,7 +5,7 @@ use certus_sanitizer::{Format, Learnt, Place, Policy, Profile, PseudonymKey, San
 use proptest::prelude::*;
 
 fn sanitizer() -> Sanitizer {
-    Sanitizer::new(&Policy { profile: Profile::HighRecall }, PseudonymKey::from_bytes([9; 32]))
+    Sanitizer::new(&Profile::HighRecall.into(), PseudonymKey::from_bytes([9; 32]))
         .expect("the tables are right")
 }
 

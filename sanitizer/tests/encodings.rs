@@ -9,7 +9,7 @@ use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER, HEXUPPER};
 fn sanitizer() -> &'static Sanitizer {
     static ONCE: std::sync::OnceLock<Sanitizer> = std::sync::OnceLock::new();
     ONCE.get_or_init(|| {
-        let policy = Policy { profile: Profile::Balanced };
+        let policy = Policy::from(Profile::Balanced);
         Sanitizer::new(&policy, PseudonymKey::from_bytes([7; 32])).expect("the tables are right")
     })
 }

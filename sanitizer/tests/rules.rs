@@ -145,7 +145,7 @@ fn made(name: &str, random: &mut Random) -> String {
 }
 
 fn sanitizer(profile: Profile) -> Sanitizer {
-    Sanitizer::new(&Policy { profile }, PseudonymKey::from_bytes([7; 32])).expect("the tables are right")
+    Sanitizer::new(&Policy::from(profile), PseudonymKey::from_bytes([7; 32])).expect("the tables are right")
 }
 
 fn examples(rule: &RawRule) -> Vec<String> {

@@ -180,7 +180,7 @@ fn every_dependency_is_used_and_the_named_ones_where_they_belong() -> Result<()>
 
 #[test]
 fn no_credential_stands_in_the_repository() -> Result<()> {
-    let policy = Policy { profile: Profile::Balanced };
+    let policy = Policy::from(Profile::Balanced);
     let sanitizer = Sanitizer::new(&policy, PseudonymKey::from_bytes([0; 32]))?;
     for path in files()? {
         let bytes = fs::read(root().join(&path))?;

@@ -1,6 +1,7 @@
 //! The second scan: what an agent let through is looked at once more before anybody can find it.
 //!
-//! It uses the envelope's own profile, exempts exactly what the envelope declares as kept, and never tells a value.
+//! It uses the envelope's own profile, exempts exactly what the envelope declares as kept and the types that it declares
+//! as turned off, and never tells a value.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +17,9 @@ pub(super) fn hits(
     content: &[u8],
 ) -> Result<Vec<Hit>, SanitizeError> {
     // A profile that this hub does not know is scanned by the strictest.
+    let (profile, off) = certus_sanitizer::read_label(&resource.profile);
     let scanner = scanners
-        .get(resource.profile.as_str())
+        .get(profile)
         .or_else(|| scanners.get(Profile::HighRecall.as_str()))
         .ok_or_else(|| SanitizeError::Rule("none".to_owned()))?;
     let format = match resource.media_type.as_str() {
@@ -32,12 +34,14 @@ pub(super) fn hits(
         };
         resource.kept.iter().any(covers)
     };
-    for finding in scanner.scan(content, format)?.into_iter().filter(|finding| !kept(finding)) {
+    let off = |finding: &Finding| off.contains(&finding.type_name.as_str());
+    let told = |finding: &Finding| !kept(finding) && !off(finding);
+    for finding in scanner.scan(content, format)?.into_iter().filter(told) {
         *counts.entry((finding.rule, finding.type_name)).or_default() += 1;
     }
     let texts = resource.attributes.iter().map(|(_, value)| value).chain([&resource.path]);
     for text in texts {
-        for finding in scanner.scan(text.as_bytes(), Format::Text)? {
+        for finding in scanner.scan(text.as_bytes(), Format::Text)?.into_iter().filter(|found| !off(found)) {
             *counts.entry((finding.rule, finding.type_name)).or_default() += 1;
         }
     }

@@ -13,12 +13,15 @@ impl Sanitizer {
         let mut replace = |value: &str, type_name: &str, made: &mut String| {
             let start = text.find(value).unwrap_or(0);
             let known = crate::pseudonym::tokens(value.as_bytes());
-            let whole = known.len() == 1 && known[0] == (0, value.len());
+            let whole =
+                known.len() == 1 && (known[0] == (0, value.len()) || value[known[0].1..].starts_with('@'));
             if value.is_empty() || whole {
                 made.push_str(value);
                 return;
             }
-            let replacement = self.key.token(type_name, value.as_bytes());
+            let action = self.policy.terms.action("author", type_name);
+            let replacement = action.replacement(&self.key, type_name, value.as_bytes());
+            let replacement = replacement.unwrap_or_else(|| self.key.token(type_name, value.as_bytes()));
             made.push_str(&replacement);
             redactions.push(Redaction {
                 start,

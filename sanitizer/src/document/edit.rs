@@ -2,6 +2,8 @@
 
 use zeroize::Zeroize;
 
+use crate::scan::How;
+
 /// The rule of fingerprints that are named anew; no table has so many.
 pub(super) const FINGERPRINT: u16 = u16::MAX;
 
@@ -11,6 +13,7 @@ pub(super) struct Hit {
     pub(super) start: usize,
     pub(super) end: usize,
     pub(super) rule: u16,
+    pub(super) how: How,
     /// What it says, however it is spelt.
     pub(super) value: Vec<u8>,
     pub(super) token: String,

@@ -5,6 +5,8 @@
 //! of the stretch. Where characters stand for characters, just the value's are replaced; base64 and packed bytes are
 //! made anew, so that what stands around a value is kept.
 
+use zeroize::Zeroize;
+
 use super::edit::{self, Edit, Hit};
 use super::views::{hits, mapped};
 use super::{Format, SanitizeError, Sanitizer, rekey};
@@ -13,7 +15,7 @@ use crate::decode::map;
 use crate::decode::packed::{self, Packing, State};
 use crate::json::{self, Token, TokenKind};
 use crate::learn::Learnt;
-use crate::scan::{self, Hints, Span};
+use crate::scan::{self, Hints, How, Span};
 
 /// Layers that are looked through.
 pub(super) const DEPTH_MAX: u8 = 4;
@@ -25,17 +27,27 @@ const GAP_BYTES_MAX: usize = 4096;
 /// Digits of a JSON number that is somebody's.
 const NUMBER_BYTES_MIN: usize = 8;
 
+/// What of the policy's wish to keep values counts.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Keeping<'a> {
+    /// What it keeps at this path stays.
+    At(&'a str),
+    /// All goes: what is asked is what would be found.
+    Nothing,
+}
+
 /// What one look at a document may still cost, and what is remembered.
 pub(super) struct Pass<'a> {
     learnt: Option<&'a Learnt>,
+    keeping: Keeping<'a>,
     views_left: usize,
     unpacked_left: usize,
 }
 
 impl<'a> Pass<'a> {
-    pub(super) fn new(bytes: &[u8], learnt: Option<&'a Learnt>) -> Self {
+    pub(super) fn new(bytes: &[u8], learnt: Option<&'a Learnt>, keeping: Keeping<'a>) -> Self {
         let views_left = bytes.len().saturating_mul(VIEWS_FACTOR).saturating_add(VIEWS_SLACK);
-        Self { learnt, views_left, unpacked_left: packed::BYTES_MAX }
+        Self { learnt, keeping, views_left, unpacked_left: packed::BYTES_MAX }
     }
 
     /// Counts a view of so many bytes.
@@ -52,6 +64,15 @@ pub(super) struct Layer<'a> {
     pub(super) tokens: Option<Vec<Token>>,
     pub(super) hints: Hints,
     pub(super) depth: u8,
+    pub(super) keeping: Keeping<'a>,
+}
+
+impl Layer<'_> {
+    /// What a span says.
+    fn value(&self, span: Span) -> Vec<u8> {
+        let raw = &self.text[span.start..span.end];
+        if raw.contains(&b'\\') { json::decode(raw) } else { raw.to_vec() }
+    }
 }
 
 impl Sanitizer {
@@ -96,19 +117,20 @@ impl Sanitizer {
         let format = if depth == 0 { format } else { Format::detect("", text) };
         let tokens = if matches!(format, Format::Json | Format::Sarif) { json::tokens(text) } else { None };
         let (spans, hints) = self.scanner.find(text)?;
-        let layer = Layer { text, format, tokens, hints, depth };
+        let layer = Layer { text, format, tokens, hints, depth, keeping: pass.keeping };
         let mut edits = Vec::with_capacity(spans.len());
         for span in spans {
             match &layer.tokens {
                 Some(tokens) => self.cut(&layer, tokens, span, &mut edits),
-                None => edits.push(self.replacing(&layer, span, None)),
+                None => self.unless_kept(&layer, span, None, &mut edits),
             }
         }
         let direct: Vec<(usize, usize)> = edits.iter().map(|edit| (edit.start, edit.end)).collect();
         if depth < DEPTH_MAX {
             edits.extend(self.views(pass, &layer, &direct)?);
         }
-        let join = |start, end, rule| self.replacing(&layer, Span { start, end, rule }, None);
+        let join =
+            |start, end, rule| self.replacing(&layer, Span { start, end, rule, how: How::default() }, None);
         let mut edits = edit::apart(edits, join);
         if let Some(learnt) = pass.learnt {
             self.remembered(&layer, learnt, &mut edits);
@@ -132,28 +154,53 @@ impl Sanitizer {
                 continue;
             }
             match token.kind {
-                TokenKind::Plain => edits.push(self.replacing(layer, Span { start, end, ..span }, None)),
+                TokenKind::Plain => self.unless_kept(layer, Span { start, end, ..span }, None, edits),
                 TokenKind::Number
                     if layer.format != Format::Sarif && token.end - token.start >= NUMBER_BYTES_MIN =>
                 {
                     let whole = Span { start: token.start, end: token.end, ..span };
-                    edits.push(self.replacing(layer, whole, Some(b'"')));
+                    self.unless_kept(layer, whole, Some(b'"'), edits);
                 }
                 TokenKind::Escaped
                     if (start, end) == (token.start, token.end) || layer.depth == DEPTH_MAX =>
                 {
-                    edits.push(self.replacing(layer, Span { start, end, ..span }, None));
+                    self.unless_kept(layer, Span { start, end, ..span }, None, edits);
                 }
                 TokenKind::Number | TokenKind::Escaped => {}
             }
         }
     }
 
+    /// Takes a value out unless the policy keeps it.
+    fn unless_kept(&self, layer: &Layer<'_>, span: Span, quote: Option<u8>, edits: &mut Vec<Edit>) {
+        let stays = match layer.keeping {
+            Keeping::At(path) if self.policy.terms.keep() => {
+                let rule = self.scanner.rule(span.rule);
+                let mut value = layer.value(span);
+                let names = (rule.id.as_str(), rule.type_name.as_str());
+                let stays = self.policy.terms.reason(&self.key, names, path, &value).is_some();
+                value.zeroize();
+                stays
+            }
+            Keeping::At(_) | Keeping::Nothing => false,
+        };
+        if !stays {
+            edits.push(self.replacing(layer, span, quote));
+        }
+    }
+
+    /// What takes a value's place where it goes.
+    fn replacement(&self, rule: u16, value: &[u8]) -> String {
+        let type_name = &self.scanner.rule(rule).type_name;
+        let made = self.scanner.action(rule).replacement(&self.key, type_name, value);
+        made.unwrap_or_else(|| self.key.token(type_name, value))
+    }
+
     fn replacing(&self, layer: &Layer<'_>, span: Span, quote: Option<u8>) -> Edit {
-        let raw = &layer.text[span.start..span.end];
-        let value = if raw.contains(&b'\\') { json::decode(raw) } else { raw.to_vec() };
-        let token = self.key.token(&self.scanner.rule(&span).type_name, &value);
-        let mut edit = Edit::new(Hit { start: span.start, end: span.end, rule: span.rule, value, token });
+        let value = layer.value(span);
+        let token = self.replacement(span.rule, &value);
+        let Span { start, end, rule, how } = span;
+        let mut edit = Edit::new(Hit { start, end, rule, how, value, token });
         let toml = || layer.format == Format::Toml && is_bare_number(layer.text, span.start, span.end);
         if let Some(quote) = quote.or_else(|| toml().then_some(b'"')) {
             edit.with.insert(0, quote);
@@ -170,11 +217,11 @@ impl Sanitizer {
             if edits.get(next).is_some_and(|edit| edit.start < end) {
                 continue;
             }
-            let span = Span { start, end, rule };
+            let span = Span { start, end, rule, how: How::Learnt };
             match &layer.tokens {
                 // Strings with escapes are looked at as what they say.
                 Some(tokens) => self.cut(layer, tokens, span, &mut more),
-                None => more.push(self.replacing(layer, span, None)),
+                None => self.unless_kept(layer, span, None, &mut more),
             }
         }
         if !more.is_empty() {
@@ -189,7 +236,7 @@ impl Sanitizer {
         for (start, end) in rekey::digests(text, tokens, edits) {
             let value = text[start..end].to_vec();
             let token = self.key.token(super::FINGERPRINT_TYPE, &value);
-            more.push(Edit::new(Hit { start, end, rule: edit::FINGERPRINT, value, token }));
+            more.push(Edit::new(Hit { start, end, rule: edit::FINGERPRINT, how: How::Rule, value, token }));
         }
         if !more.is_empty() {
             edits

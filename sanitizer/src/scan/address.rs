@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Search, finder};
+use super::{Search, finder, is_token};
+use crate::action::is_network;
 use crate::rules::{Finder, Rule};
 use crate::simd::Block;
 
@@ -97,7 +98,9 @@ fn email(addresses: &Addresses, search: &mut Search<'_>, at: usize) {
     let top = domain.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
     let named = top.len() >= 2 && top.iter().all(u8::is_ascii_alphabetic) && domain.len() > top.len() + 1;
     let goes_on = text.get(at + 1 + domain.len()).is_some_and(|b| matches!(b, b'_'));
-    if start < at && named && !goes_on && !domain.starts_with(b".") {
+    // What `domain` left of an address is nobody's any more.
+    let ours = start < at && is_token(text, start, at);
+    if start < at && named && !goes_on && !ours && !domain.starts_with(b".") {
         search.offer(number, start, at + 1 + domain.len());
     }
 }
@@ -113,7 +116,8 @@ fn ipv4(addresses: &Addresses, search: &mut Search<'_>, at: usize) -> Option<usi
         |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
     let before = start.checked_sub(1).and_then(|at| text.get(at));
     let address = std::str::from_utf8(&text[start..end]).ok().and_then(|text| text.parse::<Ipv4Addr>().ok());
-    if address.is_some() && !joins(before) && !joins(text.get(end)) && !versioned(text, start) {
+    let network = is_network(&text[start..end], &text[end..]);
+    if address.is_some() && !network && !joins(before) && !joins(text.get(end)) && !versioned(text, start) {
         search.offer(number, start, end);
     }
     Some(end.max(at + 1))
@@ -146,7 +150,8 @@ fn colons_at(addresses: &Addresses, search: &mut Search<'_>, at: usize) -> Optio
         }
     } else if let Some(number) = addresses.ipv6 {
         let parsed = std::str::from_utf8(value).ok().and_then(|text| text.parse::<Ipv6Addr>().ok());
-        if parsed.is_some_and(|address| IpAddr::V6(address).is_ipv6()) {
+        let network = is_network(value, &text[end..]);
+        if !network && parsed.is_some_and(|address| IpAddr::V6(address).is_ipv6()) {
             search.offer(number, start, end);
         }
     }
