@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::credential::{self, Confidence};
+use crate::credential::{self, Confidence, is_placeholder};
 use crate::surprise::Makeup;
 
 /// Which tests a value must pass.
@@ -14,14 +14,14 @@ pub enum Filter {
     None,
     /// Not a placeholder such as `${NAME}` or `<password>`.
     Placeholder,
-    /// No placeholder, and neither a plain word nor a name.
+    /// No placeholder, and neither words nor a name.
     Value,
-    /// What is assigned to something that is called a password: no placeholder, no code, no ordinary word.
-    Assigned,
     /// What stands in a password's place, as in a URL.
     Password,
     /// `user:password` in base64.
     Basic,
+    /// Header and claims of a JWT: both decode to objects.
+    Jwt,
     /// 8-4-4-4-12 letters or digits that are no example.
     Uuid,
     /// Looks random.
@@ -40,44 +40,6 @@ pub enum Filter {
     User,
 }
 
-/// Words that stand where a secret would, in lower case.
-const PLACEHOLDERS: [&str; 34] = [
-    "password",
-    "passwd",
-    "passphrase",
-    "secret",
-    "changeme",
-    "change_me",
-    "change-me",
-    "example",
-    "placeholder",
-    "redacted",
-    "required",
-    "optional",
-    "none",
-    "null",
-    "nil",
-    "true",
-    "false",
-    "undefined",
-    "string",
-    "default",
-    "disabled",
-    "enabled",
-    "unknown",
-    "your",
-    "xxxx",
-    "****",
-    "....",
-    "todo",
-    "dummy",
-    "sample",
-    "token",
-    "basic",
-    "bearer",
-    "self",
-];
-
 const SYSTEM_USERS: [&str; 12] = [
     "runner", "ubuntu", "root", "user", "users", "username", "shared", "public", "default", "admin",
     "circleci", "vagrant",
@@ -86,18 +48,16 @@ const SYSTEM_USERS: [&str; 12] = [
 impl Filter {
     /// Whether `value`, which stands at `start` of `text`, may be meant.
     pub(crate) fn passes(self, text: &[u8], start: usize, value: &[u8], thorough: bool) -> bool {
+        let needed = if thorough { Confidence::Maybe } else { Confidence::Sure };
         match self {
             Self::None => true,
-            Self::Placeholder => !placeholder(value),
-            Self::Value => !placeholder(value) && !is_word(value),
-            Self::Assigned => assigned(text, start, value),
-            Self::Password => {
-                let needed = if thorough { Confidence::Maybe } else { Confidence::Sure };
-                credential::password(value) >= needed
-            }
-            Self::Basic => basic(value),
-            Self::Uuid => uuid(value),
-            Self::Random => !placeholder(value) && random(value),
+            Self::Placeholder => !is_placeholder(value),
+            Self::Value => credential::token(value) >= needed,
+            Self::Password => credential::password(value) >= needed,
+            Self::Basic => basic(value, needed),
+            Self::Jwt => jwt(value),
+            Self::Uuid => uuid(value) && (thorough || !is_identifier(text, start, start + value.len())),
+            Self::Random => !is_placeholder(value) && random(value),
             Self::Drawn => drawn(text, start, value),
             Self::Email => email(value),
             Self::Ip => ip(value),
@@ -108,49 +68,6 @@ impl Filter {
             Self::User => !SYSTEM_USERS.iter().any(|user| value.eq_ignore_ascii_case(user.as_bytes())),
         }
     }
-}
-
-fn placeholder(value: &[u8]) -> bool {
-    let lower = value.to_ascii_lowercase();
-    let open = [&b"${"[..], b"$(", b"{{", b"<", b"%(", b"#{", b"%{", b"[["];
-    let known = PLACEHOLDERS.iter().any(|word| lower == word.as_bytes());
-    let told = lower.starts_with(b"your") || lower.starts_with(b"my_") || lower.starts_with(b"<your");
-    let variable =
-        value.first() == Some(&b'$') && value[1..].iter().all(|b| b.is_ascii_uppercase() || *b == b'_');
-    let same = value.iter().all(|b| *b == value[0]);
-    open.iter().any(|mark| value.starts_with(mark)) || known || told || variable || same
-}
-
-/// Letters only, or words joined by `_`, `-` or `.`.
-fn is_word(value: &[u8]) -> bool {
-    value.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'-' | b'.' | b':' | b'/'))
-        && !mixed(value)
-}
-
-/// Upper and lower case in no order that words have.
-fn mixed(value: &[u8]) -> bool {
-    let turns =
-        value.windows(2).filter(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase()).count();
-    turns * 6 > value.len() && turns >= 3
-}
-
-fn assigned(text: &[u8], start: usize, value: &[u8]) -> bool {
-    if placeholder(value) {
-        return false;
-    }
-    let quoted = start.checked_sub(1).is_some_and(|at| matches!(text[at], b'"' | b'\'' | b'`'));
-    let after = text.get(start + value.len()).copied();
-    if after == Some(b'(') || after == Some(b'[') {
-        return false;
-    }
-    let digits = value.iter().any(u8::is_ascii_digit);
-    let symbols = value.iter().any(|b| b.is_ascii_punctuation() && !matches!(b, b'_' | b'-' | b'.'));
-    if quoted {
-        // What stands in quotes is meant as it is, unless it is a sentence's word or an identifier.
-        return digits || symbols || mixed(value) || (!is_word(value) && value.len() >= 8);
-    }
-    let code = value.contains(&b'.') && !digits || value.starts_with(b"self") || value.starts_with(b"os.");
-    !code && (digits || symbols) && !value.iter().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'_'))
 }
 
 /// Shannon entropy, in bits a character.
@@ -210,7 +127,7 @@ fn drawn(text: &[u8], start: usize, value: &[u8]) -> bool {
     let beyond_hex = value.iter().filter(|b| (b'g'..=b'z').contains(&(*b | 0x20))).count() >= 4;
     let sorts = beyond_hex && makeup.others * 8 <= value.len();
     let sorts = sorts && makeup.surprise() >= if makeup.others > 0 { 4.7 } else { 4.3 };
-    enough && cases && sorts && !placeholder(value) && !encoded_file(text, start, start + value.len())
+    enough && cases && sorts && !is_placeholder(value) && !encoded_file(text, start, start + value.len())
 }
 
 /// Whether lines of base64 stand before or behind.
@@ -234,10 +151,32 @@ fn encoded_file(text: &[u8], start: usize, end: usize) -> bool {
         || before.ends_with(b"-----\n")
 }
 
-fn basic(value: &[u8]) -> bool {
+fn basic(value: &[u8], needed: Confidence) -> bool {
     let unpadded = value.strip_suffix(b"==").or_else(|| value.strip_suffix(b"=")).unwrap_or(value);
     let decoded = data_encoding::BASE64_NOPAD.decode(unpadded).unwrap_or_default();
-    decoded.contains(&b':') && decoded.iter().all(|b| (b' '..=b'~').contains(b)) && !decoded.ends_with(b":")
+    let password = decoded.iter().position(|b| *b == b':').map(|at| &decoded[at + 1..]);
+    decoded.iter().all(|b| (b' '..=b'~').contains(b))
+        && password.is_some_and(|password| !password.is_empty() && credential::password(password) >= needed)
+}
+
+fn jwt(value: &[u8]) -> bool {
+    let object = |part: &[u8]| {
+        let decoded = data_encoding::BASE64URL_NOPAD.decode(part).unwrap_or_default();
+        let text = decoded.trim_ascii();
+        text.first() == Some(&b'{') && text.last() == Some(&b'}')
+    };
+    let mut parts = value.split(|b| *b == b'.');
+    parts.next().is_some_and(object) && parts.next().is_some_and(object)
+}
+
+/// Whether a UUID names an interface, a message or an upload, and gives access to nothing.
+fn is_identifier(text: &[u8], start: usize, end: usize) -> bool {
+    const NAMES: [&[u8]; 6] = [b"uuid", b"guid", b"clsid", b"riid", b"message-id", b"attachments/"];
+    let near = text[start.saturating_sub(40)..start].to_ascii_lowercase();
+    let braces = near.ends_with(b"{") && text.get(end) == Some(&b'}');
+    let joined =
+        near.ends_with(b"_") || near.ends_with(b"<") || matches!(text.get(end), Some(b'@' | b'_' | b'!'));
+    braces || joined || NAMES.iter().any(|name| memchr::memmem::find(&near, name).is_some())
 }
 
 fn uuid(value: &[u8]) -> bool {

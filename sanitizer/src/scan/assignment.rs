@@ -40,6 +40,25 @@ const NAME_BYTES_MAX: usize = 80;
 const VALUE_BYTES_MAX: usize = 4096;
 const GAP_BYTES_MAX: usize = 48;
 const OPERATOR_MAX: usize = 4;
+/// Commas of a bare value that are looked at.
+const COMMAS_MAX: usize = 16;
+/// Lines of folded base64 are no shorter.
+const FOLDED_MIN: usize = 60;
+
+/// How a name is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Key {
+    Quoted,
+    Bare,
+}
+
+/// Where a name stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In the query of a URL.
+    Query,
+    Elsewhere,
+}
 
 fn in_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
@@ -69,11 +88,21 @@ pub(crate) fn read(text: &[u8], at: usize) -> Option<Assigned> {
     while matches!(byte(here), b'"' | b'\'' | b'`' | b'[' | b']' | b'\\') && here < name_end + 4 {
         here += 1;
     }
+    // The length of an array.
+    if byte(here.wrapping_sub(1)) == b'[' {
+        here += text[here..].iter().take(4).take_while(|b| b.is_ascii_digit()).count();
+        here += usize::from(byte(here) == b']');
+    }
     let closed = here;
     here = spaces(text, here);
     let operator = operator(text, here);
+    let paired = paired(text, name, here, if quoted_key { Key::Quoted } else { Key::Bare });
+    let called = matches!(byte(here), b'(' | b',') && operator <= 1;
     let (value, manner) = match (byte(here), byte(here + 1), byte(here + 2)) {
         _ if operator > 1 => (here + operator, Manner::Loose),
+        _ if paired.is_some() => (paired.unwrap_or(here), Manner::Bare),
+        // In LDIF, base64 follows two colons.
+        (b':', b':', b' ') if here == name_end => (here + 2, Manner::Loose),
         (b':', b':', _) => return None,
         (b':', ..) => typed(text, here + 1),
         (b'=', next, _) if here == name_end && !matches!(next, b' ' | b'\t') => (here + 1, Manner::Bare),
@@ -83,7 +112,8 @@ pub(crate) fn read(text: &[u8], at: usize) -> Option<Assigned> {
         {
             return tagged(text, name, name_end, here + 1);
         }
-        (b'(', ..) => (here + 1, Manner::Loose),
+        // A method of what is called a password is not called so itself.
+        (b'(', ..) if here == name_end && !text[at..name_end].contains(&b'.') => (here + 1, Manner::Loose),
         (b',', ..) if quoted_key => (here + 1, Manner::Loose),
         _ if here > closed && declared(text, here).is_some() => {
             (declared(text, here).unwrap_or(here), Manner::Loose)
@@ -93,13 +123,68 @@ pub(crate) fn read(text: &[u8], at: usize) -> Option<Assigned> {
         _ => return None,
     };
     let start = spaces(text, value);
-    let (start, end, manner) = value_at(text, start, manner)?;
+    let manner = if manner == Manner::Argument && is_set(text, name) { Manner::Bare } else { manner };
+    let (start, end, manner) =
+        below(text, start, manner).or_else(|| value_at(text, start, manner, in_query(text, name)))?;
+    if called && manner != Manner::Quoted && paired.is_none() {
+        return None;
+    }
     // Of an argument, only what is quoted or follows an option or a keyword of its own is meant.
     let argument = manner != Manner::Argument
         || text[name] == b'-'
         || name == 0
         || matches!(text[name - 1], b' ' | b'\n' | b'\t');
     (end > start && argument).then_some(Assigned { name, name_end, start, end, manner })
+}
+
+/// Behind what gives a name its value in another pair: `<add key="password" value="…"/>`, `name: PASSWORD` and in the next
+/// line `value: …`.
+fn paired(text: &[u8], name: usize, at: usize, quoted_key: Key) -> Option<usize> {
+    let before = text[name.saturating_sub(16)..name].to_ascii_lowercase();
+    let before = before.trim_ascii_end();
+    let names = quoted_key == Key::Quoted || before.ends_with(b"name:") || before.ends_with(b"key:");
+    let gap =
+        text[at..].iter().take(GAP_BYTES_MAX).take_while(|b| b.is_ascii_whitespace() || **b == b',').count();
+    let rest = &text[at + gap..];
+    let open = usize::from(matches!(rest.first(), Some(b'"' | b'\'')));
+    let word = rest.get(open..open + 5)?.eq_ignore_ascii_case(b"value");
+    let close = open + 5 + usize::from(open == 1);
+    let sign = spaces(text, at + gap + close);
+    (names && gap > 0 && word && matches!(text.get(sign), Some(b':' | b'='))).then_some(sign + 1)
+}
+
+/// Whether a command before the name sets it, so that what follows is its value: `ENV PASSWORD …`.
+fn is_set(text: &[u8], name: usize) -> bool {
+    let before = text[name.saturating_sub(8)..name].trim_ascii_end();
+    [&b"ENV"[..], b"ARG", b"SetEnv", b"setx", b"set", b"setenv"].iter().any(|word| before.ends_with(word))
+}
+
+/// Whether the name is a parameter of a URL.
+fn in_query(text: &[u8], name: usize) -> Place {
+    if name > 0 && matches!(text[name - 1], b'?' | b'&') { Place::Query } else { Place::Elsewhere }
+}
+
+/// The first line of a block: YAML's `|` and `>`, `<<EOT` of shells and Terraform.
+fn below(text: &[u8], at: usize, manner: Manner) -> Option<(usize, usize, Manner)> {
+    let line = &text[at..text.len().min(at + GAP_BYTES_MAX)];
+    let line = &line[..line.iter().position(|b| *b == b'\n')?];
+    let mark = line.trim_ascii_end();
+    let scalar = mark.len() <= 3
+        && matches!(mark.first(), Some(b'|' | b'>'))
+        && mark[1..].iter().all(|b| matches!(b, b'+' | b'-' | b'0'..=b'9'));
+    let heredoc = mark.strip_prefix(b"<<").is_some_and(|word| {
+        word.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'~' | b'_' | b'"' | b'\''))
+    });
+    if manner == Manner::Argument || !(scalar || heredoc) {
+        return None;
+    }
+    let start = at + line.len() + 1;
+    let start = spaces(text, start);
+    let to = text.len().min(start + VALUE_BYTES_MAX);
+    let length = text[start..to].iter().take_while(|b| !matches!(b, b'\n' | b'\r')).count();
+    let value = text[start..start + length].trim_ascii_end();
+    // What is written so may hold spaces, as what stands in quotes.
+    (!value.is_empty()).then_some((start, start + value.len(), Manner::Quoted))
 }
 
 /// The next value of a list whose value ends at `end`, in its quote: `["a", "b"]`.
@@ -151,9 +236,8 @@ fn declared(text: &[u8], at: usize) -> Option<usize> {
 pub(crate) fn read_before(text: &[u8], at: usize) -> Option<Assigned> {
     let (name, name_end) = name_around(text, at);
     let head = text[name.saturating_sub(VALUE_BYTES_MAX)..name].trim_ascii_end();
-    let head = head.strip_suffix(b"=")?.strip_suffix(b"=")?;
-    let head = head.strip_suffix(b"=").or_else(|| head.strip_suffix(b"!")).unwrap_or(head);
-    let head = head.strip_suffix(b"!").unwrap_or(head).trim_ascii_end();
+    let compared = [&b"==="[..], b"!==", b"==", b"!="];
+    let head = compared.iter().find_map(|operator| head.strip_suffix(*operator))?.trim_ascii_end();
     let (quote, inside) = head.split_last().filter(|(quote, _)| matches!(quote, b'"' | b'\'' | b'`'))?;
     let length = inside.iter().rev().take_while(|b| *b != quote && **b != b'\n').count();
     let end = name - (text[name.saturating_sub(VALUE_BYTES_MAX)..name].len() - inside.len());
@@ -190,8 +274,8 @@ fn tagged(text: &[u8], name: usize, name_end: usize, at: usize) -> Option<Assign
     let start = at + (text[at..].len().min(VALUE_BYTES_MAX) - rest.len());
     let length = rest.iter().position(|byte| matches!(byte, b'<' | b'>'))?;
     let value = rest[..length].strip_suffix(b"]]").unwrap_or(&rest[..length]).trim_ascii_end();
-    let closes =
-        rest.get(length) == Some(&b'<') || rest.get(length) == Some(&b'>') && rest[..length].ends_with(b"]]");
+    let closes = rest[length..].starts_with(b"</")
+        || rest.get(length) == Some(&b'>') && rest[..length].ends_with(b"]]");
     (closes && !value.is_empty() && !value.contains(&b'\n')).then_some(Assigned {
         name,
         name_end,
@@ -202,7 +286,7 @@ fn tagged(text: &[u8], name: usize, name_end: usize, at: usize) -> Option<Assign
 }
 
 /// The value that begins at `at`, out of its quotes.
-fn value_at(text: &[u8], mut at: usize, manner: Manner) -> Option<(usize, usize, Manner)> {
+fn value_at(text: &[u8], mut at: usize, manner: Manner, place: Place) -> Option<(usize, usize, Manner)> {
     let byte = |at: usize| text.get(at).copied().unwrap_or(b'\n');
     // A call, a constructor or a prefix of the literal: `aws.String("…")`, `b"…"`, `Some("…")`.
     let from = at;
@@ -220,7 +304,9 @@ fn value_at(text: &[u8], mut at: usize, manner: Manner) -> Option<(usize, usize,
     }
     let called =
         matches!(byte(at.wrapping_sub(1)), b'(' | b'[' | b'{' | b'@' | b'$') || at == from || at - from <= 2;
-    if matches!(byte(at), b'"' | b'\'' | b'`') && called {
+    // A lifetime of Rust's is no quote.
+    let lifetime = byte(at) == b'\'' && byte(at.wrapping_sub(1)) == b'&';
+    if matches!(byte(at), b'"' | b'\'' | b'`') && called && !lifetime {
         return quoted(text, at);
     }
     if byte(from) == b'\\' && matches!(byte(from + 1), b'"' | b'\'') {
@@ -233,13 +319,43 @@ fn value_at(text: &[u8], mut at: usize, manner: Manner) -> Option<(usize, usize,
             || matches!(byte, b'"' | b'\'' | b'`' | b'<' | b'\\' | b';')
             || (matches!(byte, b'&' | b'>') && manner == Manner::Bare)
     };
-    let mut length = text[from..to].iter().take_while(|byte| !ends(**byte)).count();
-    // What closes something that opened before the value does not belong to it.
-    if manner != Manner::Argument {
-        length = text[from..from + length].iter().position(|b| *b == b',').unwrap_or(length);
-    }
+    let length = text[from..to].iter().take_while(|byte| !ends(**byte)).count();
+    let length = match (manner, place) {
+        (Manner::Argument, _) => length,
+        (_, Place::Query) => {
+            text[from..from + length].iter().position(|b| matches!(b, b',' | b')' | b']')).unwrap_or(length)
+        }
+        (_, Place::Elsewhere) => up_to_comma(&text[from..from + length]),
+    };
+    let length = without_closing(&text[from..from + length]);
+    Some((from, from + length, manner))
+}
+
+/// Up to a comma that ends a value: the last byte, or before another name and its value.
+fn up_to_comma(value: &[u8]) -> usize {
+    let ends = |at: usize| {
+        let rest = &value[at + 1..];
+        let named = rest.iter().take_while(|b| in_name(**b)).count();
+        rest.is_empty()
+            || named == 0 && matches!(rest[0], b'{' | b'[' | b'(')
+            || matches!(rest.get(named), Some(b'=' | b':')) && named > 0
+    };
+    value
+        .iter()
+        .take(VALUE_BYTES_MAX)
+        .enumerate()
+        .filter(|(_, b)| **b == b',')
+        .map(|(at, _)| at)
+        .take(COMMAS_MAX)
+        .find(|at| ends(*at))
+        .unwrap_or(value.len())
+}
+
+/// Without what closes something that opened before the value.
+fn without_closing(value: &[u8]) -> usize {
+    let mut length = value.len();
     while length > 0 {
-        let value = &text[from..from + length];
+        let value = &value[..length];
         let count = |byte: u8| value.iter().filter(|b| **b == byte).count();
         match value[length - 1] {
             b',' | b'.' | b':' => length -= 1,
@@ -249,7 +365,13 @@ fn value_at(text: &[u8], mut at: usize, manner: Manner) -> Option<(usize, usize,
             _ => break,
         }
     }
-    Some((from, from + length, manner))
+    length
+}
+
+/// Whether a line is one of base64 that goes on in the next.
+fn is_folded(line: &[u8]) -> bool {
+    line.len() >= FOLDED_MIN
+        && line.iter().all(|b| b.is_ascii_alphanumeric() || b.is_ascii_whitespace() || b"+/=".contains(b))
 }
 
 fn quoted(text: &[u8], at: usize) -> Option<(usize, usize, Manner)> {
@@ -263,7 +385,7 @@ fn quoted(text: &[u8], at: usize) -> Option<(usize, usize, Manner)> {
         match text[end] {
             b'\\' if escaped_quotes && text.get(end + 1) == Some(&quote) => break,
             b'\\' => end += 2,
-            b'\n' if width == 1 => return None,
+            b'\n' if width == 1 && !is_folded(&text[start..end]) => return None,
             byte if byte == quote => break,
             _ => end += 1,
         }

@@ -1,0 +1,112 @@
+//! What stands for a value that is to be filled in: `${NAME}`, `<password>`, `changeme`; and what somebody made up by
+//! going along the alphabet.
+
+/// The same character stands so often in a row in no value that was drawn at random.
+const SAME_MAX: usize = 8;
+/// Longer values are no placeholders for a variable in them.
+const VARIABLE_MAX: usize = 64;
+/// Longer values may hold a word of placeholders by chance.
+const WORD_MAX: usize = 40;
+/// Shorter values may go along the alphabet by chance.
+const PATTERN_MIN: usize = 12;
+
+/// Words that stand where a secret would, in lower case.
+const PLACEHOLDERS: &str = "password passwd passphrase secret changeme change_me change-me example placeholder redacted \
+    required optional none null nil true false undefined string default disabled enabled unknown xxxx **** .... todo dummy \
+    sample token basic bearer self foo bar foobar test testing mysecret mypassword insert replace value key hidden asdf \
+    qwerty pass pw pwd your";
+/// How placeholders begin, in lower case.
+const TOLD: &str = "your my_ my- <your insert enter replace changeme example xxx *** ... change-me change_me";
+/// What stands in placeholders, in lower case.
+const WITHIN: &str = "example placeholder changeme redacted xxxx dummy **** .... foobar your_ your- _here";
+/// How variables and gaps begin.
+const OPEN: &str = "< %( #{ %{ [[ {% @{ %s %v __ $$ &lt;";
+
+/// Whether a value stands for one that is to be filled in.
+pub(crate) fn is_placeholder(value: &[u8]) -> bool {
+    let lower = value.to_ascii_lowercase();
+    let words = |list: &'static str| list.split_ascii_whitespace().map(str::as_bytes);
+    let variable =
+        value.first() == Some(&b'$') && value[1..].iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    let names = value.len() > 2 && value.first() == Some(&b'%') && value.last() == Some(&b'%');
+    let same = value.iter().all(|b| *b == value[0]);
+    interpolated(value) && value.len() < VARIABLE_MAX
+        || variable
+        || names
+        || same
+        || repeats(value)
+        || words(OPEN).any(|mark| value.starts_with(mark))
+        || words(PLACEHOLDERS).any(|word| lower == word)
+        || words(TOLD).any(|word| lower.starts_with(word))
+        || value.len() < WORD_MAX && words(WITHIN).any(|word| memchr::memmem::find(&lower, word).is_some())
+}
+
+/// Whether a value of a provider's form is one of documentation: a character again and again, or a word that says so.
+pub(crate) fn is_filled_in(value: &[u8]) -> bool {
+    let has = |word: &str| memchr::memmem::find(value, word.as_bytes()).is_some();
+    repeats(value) || ["EXAMPLE", "example", "_HERE", "YOUR_", "your_", "XXXX"].into_iter().any(has)
+}
+
+/// Whether a character stands in a row more often than chance would have it.
+fn repeats(value: &[u8]) -> bool {
+    value
+        .windows(SAME_MAX)
+        .any(|window| window.iter().all(|byte| *byte == window[0] && *byte != b'=' && *byte != b'_'))
+}
+
+/// Whether most of a value follows from what stands before it: `0001020304…`, `a1b2c3d4…`, `abcdef123456…`.
+pub(crate) fn is_pattern(value: &[u8]) -> bool {
+    let body: Vec<u8> =
+        value.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect();
+    let follows = |at: usize| {
+        let (byte, one, two) = (body[at], body[at - 1], body[at - 2]);
+        byte == one || byte == two || byte == one + 1 || byte == two + 1
+    };
+    let followed = (2..body.len()).filter(|at| follows(*at)).count();
+    body.len() >= PATTERN_MIN && followed * 3 >= (body.len() - 2) * 2
+}
+
+/// Whether a variable is to be put in: `${NAME}`, `#{name}`, `{{ name }}`.
+pub(super) fn interpolated(value: &[u8]) -> bool {
+    let named = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b' ' | b'-' | b':' | b'|' | b'$')
+    };
+    let pairs = [(&b"${"[..], &b"}"[..]), (b"#{", b"}"), (b"{{", b"}}"), (b"$(", b")")];
+    pairs.into_iter().any(|(open, close)| {
+        memchr::memmem::find(value, open).is_some_and(|at| {
+            let rest = &value[at + open.len()..];
+            let length = rest.iter().take_while(|byte| named(byte)).count();
+            rest[length..].starts_with(close)
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_told_from_values() {
+        for value in
+            ["${DB_PASSWORD}", "$TOKEN", "<password>", "changeme", "your-key-here", "%PASS%", "0000000000"]
+        {
+            assert!(is_placeholder(value.as_bytes()), "{value}");
+        }
+        for value in ["p4lM!tree", "$ecr3t!x", "tr0ub4dor"] {
+            assert!(!is_placeholder(value.as_bytes()), "{value}");
+        }
+    }
+
+    #[test]
+    fn what_goes_along_the_alphabet_is_a_pattern() {
+        let counted: String = (0..16).map(|n| format!("{n:02x}")).collect();
+        let turned: String =
+            ('a'..'m').zip(1..).flat_map(|(c, n)| [c.to_string(), (n % 10).to_string()]).collect();
+        for value in [&counted[..], &turned, "abcdefghijklmnop", "AbCdEfGhIjKl"] {
+            assert!(is_pattern(value.as_bytes()), "{value}");
+        }
+        for value in ["correcthorsebattery", "kqzwvjxrtbplm", "9f1c7b04e2d85a63"] {
+            assert!(!is_pattern(value.as_bytes()), "{value}");
+        }
+    }
+}
