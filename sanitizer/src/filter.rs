@@ -171,7 +171,7 @@ fn jwt(value: &[u8]) -> bool {
 
 /// Whether a UUID names an interface, a message or an upload, and gives access to nothing.
 fn is_identifier(text: &[u8], start: usize, end: usize) -> bool {
-    const NAMES: [&[u8]; 6] = [b"uuid", b"guid", b"clsid", b"riid", b"message-id", b"attachments/"];
+    const NAMES: [&[u8]; 5] = [b"urn:uuid:", b"_uuid(", b"clsid", b"message-id", b"attachments/"];
     let near = text[start.saturating_sub(40)..start].to_ascii_lowercase();
     let braces = near.ends_with(b"{") && text.get(end) == Some(&b'}');
     let joined =

@@ -34,7 +34,6 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         || variable
         || names
         || same
-        || repeats(value)
         || words(OPEN).any(|mark| value.starts_with(mark))
         || words(PLACEHOLDERS).any(|word| lower == word)
         || words(TOLD).any(|word| lower.starts_with(word))

@@ -96,7 +96,7 @@ pub(crate) fn read(text: &[u8], at: usize) -> Option<Assigned> {
     let closed = here;
     here = spaces(text, here);
     let operator = operator(text, here);
-    let paired = paired(text, name, here, if quoted_key { Key::Quoted } else { Key::Bare });
+    let paired = paired(text, name, closed, if quoted_key { Key::Quoted } else { Key::Bare });
     let called = matches!(byte(here), b'(' | b',') && operator <= 1;
     let (value, manner) = match (byte(here), byte(here + 1), byte(here + 2)) {
         _ if operator > 1 => (here + operator, Manner::Loose),
@@ -112,8 +112,7 @@ pub(crate) fn read(text: &[u8], at: usize) -> Option<Assigned> {
         {
             return tagged(text, name, name_end, here + 1);
         }
-        // A method of what is called a password is not called so itself.
-        (b'(', ..) if here == name_end && !text[at..name_end].contains(&b'.') => (here + 1, Manner::Loose),
+        (b'(', ..) if here == name_end || quoted_key => (here + 1, Manner::Loose),
         (b',', ..) if quoted_key => (here + 1, Manner::Loose),
         _ if here > closed && declared(text, here).is_some() => {
             (declared(text, here).unwrap_or(here), Manner::Loose)
@@ -210,11 +209,13 @@ pub(crate) fn next_in_list(text: &[u8], found: &Assigned) -> Option<Assigned> {
 fn operator(text: &[u8], at: usize) -> usize {
     let signs = text[at..text.len().min(at + OPERATOR_MAX)].iter();
     let length = signs
-        .take_while(|b| matches!(b, b':' | b'=' | b'>' | b'|' | b'?' | b'+' | b'.' | b'!' | b'-' | b'~'))
+        .take_while(|b| {
+            matches!(b, b':' | b'=' | b'>' | b'|' | b'?' | b'+' | b'.' | b'!' | b'-' | b'~' | b'<')
+        })
         .count();
-    const OPERATORS: [&[u8]; 15] = [
-        b":=", b"::=", b":::=", b"=>", b"->", b"|=", b"?=", b"+=", b".=", b"||=", b"??=", b"==", b"===",
-        b"!=", b"!==",
+    const OPERATORS: [&[u8]; 16] = [
+        b":=", b"::=", b":::=", b"=>", b"->", b"<-", b"|=", b"?=", b"+=", b".=", b"||=", b"??=", b"==",
+        b"===", b"!=", b"!==",
     ];
     let found = OPERATORS.into_iter().filter(|operator| text[at..at + length].starts_with(operator));
     found.map(<[u8]>::len).max().unwrap_or(0)
@@ -222,6 +223,8 @@ fn operator(text: &[u8], at: usize) -> usize {
 
 /// Behind the name of a type, as in Go's `var password string = "…"`: where the operator ends.
 fn declared(text: &[u8], at: usize) -> Option<usize> {
+    // Visual Basic writes a word before the type.
+    let at = if text[at..].len() > 3 && text[at..at + 3].eq_ignore_ascii_case(b"as ") { at + 3 } else { at };
     let named =
         text[at..text.len().min(at + GAP_BYTES_MAX)].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
     let equals = spaces(text, at + named);
