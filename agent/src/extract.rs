@@ -1,26 +1,46 @@
 //! From bytes to text and what is known of it. Content decides; the name only helps to tell the language.
+//!
+//! What holds text in another form (an archive, an office document, a PDF, a message) gives its text, and says so.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
 
 use certus_protocol::envelope::ResourceKind;
-use certus_sanitizer::{Format, decode::Encoding};
+use certus_sanitizer::{Format, Place, decode::Encoding};
+
+use crate::status::LeftOut;
+
+mod archive;
+mod container;
+mod mail;
+mod office;
+mod pdf;
+
+pub use container::{Container, ContainerError, Contents};
 
 /// How much of a file tells whether it is text, in bytes.
 pub const HEAD_BYTES: usize = 8 << 10;
 
-/// What a text is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Extracted {
+/// A fact about a resource: its name, the fact, what sort of text that is.
+pub type Attribute = (&'static str, String, Place);
+
+/// A text and what it is.
+#[derive(Debug, Clone)]
+pub struct Extracted<'a> {
+    /// The text.
+    pub content: Cow<'a, [u8]>,
     /// How it is sanitized.
     pub format: Format,
     /// Its media type.
     pub media_type: &'static str,
     /// Its language; empty where unknown.
     pub language: &'static str,
+    /// Where the text was taken from, if that was a container.
+    pub attributes: Vec<Attribute>,
 }
 
-impl Extracted {
+impl Extracted<'_> {
     /// What it is as a file of a folder.
     pub fn kind(&self) -> ResourceKind {
         match self.format {
@@ -30,14 +50,14 @@ impl Extracted {
     }
 }
 
-/// Reads a file of `size` bytes; `None` where it is no text.
+/// Reads a file of `size` bytes; `None` where it holds no text.
 ///
 /// # Errors
 /// The file system's.
-pub fn read_text(mut file: &File, size: u64) -> io::Result<Option<Vec<u8>>> {
+pub fn read_text(name: &str, mut file: &File, size: u64) -> io::Result<Option<Vec<u8>>> {
     let mut content = Vec::with_capacity(size as usize);
     Read::by_ref(&mut file).take(HEAD_BYTES as u64).read_to_end(&mut content)?;
-    if !is_text(&content) {
+    if !is_text(&content) && Container::detect(name, &content).is_none() {
         return Ok(None);
     }
     let rest = size.saturating_sub(content.len() as u64);
@@ -73,11 +93,22 @@ pub fn is_text(head: &[u8]) -> bool {
     !head.contains(&0) && controls * 20 <= head.len()
 }
 
-/// What the text called `name` is; `None` where it is none.
-pub fn extract(name: &str, bytes: &[u8]) -> Option<Extracted> {
-    if !is_text(bytes) {
-        return None;
+/// The text in what is called `name`, and what it is.
+///
+/// # Errors
+/// Why it gives no text.
+pub fn extract<'a>(name: &str, bytes: &'a [u8]) -> Result<Extracted<'a>, LeftOut> {
+    if let Some(container) = Container::detect(name, bytes) {
+        return opened(name, bytes, container);
     }
+    if !is_text(bytes) {
+        return Err(LeftOut::Binary);
+    }
+    Ok(text(name, Cow::Borrowed(bytes), Vec::new()))
+}
+
+fn text<'a>(name: &str, content: Cow<'a, [u8]>, attributes: Vec<Attribute>) -> Extracted<'a> {
+    let bytes = &*content;
     let format = Format::detect(name, bytes);
     let language = language(name, bytes);
     let (media_type, language) = match (format, language) {
@@ -88,7 +119,34 @@ pub fn extract(name: &str, bytes: &[u8]) -> Option<Extracted> {
         (Format::Text, "csv") => ("text/csv", "csv"),
         (Format::Text | Format::Toml, other) => ("text/plain", other),
     };
-    Some(Extracted { format, media_type, language })
+    Extracted { content, format, media_type, language, attributes }
+}
+
+/// A container's text. A text that is only compressed is taken as what it is.
+fn opened<'a>(name: &str, bytes: &[u8], container: Container) -> Result<Extracted<'a>, LeftOut> {
+    let unopened = |error: ContainerError| LeftOut::Unopened(error.to_string());
+    let from = ("extracted_from", container.media_type().to_owned(), Place::Message);
+    if let Some(plain) = container.decompress(bytes).map_err(unopened)? {
+        let name = container::inner_name(name);
+        if Container::detect(name, &plain).is_none() && is_text(&plain) {
+            return Ok(text(name, Cow::Owned(plain), vec![from]));
+        }
+    }
+    let contents = container.open(name, bytes).map_err(unopened)?;
+    if contents.members == contents.unread {
+        return Err(LeftOut::Binary);
+    }
+    let told = match contents.unread {
+        0 => format!("text of {} members", contents.members),
+        unread => format!("text of {} members; {unread} hold none that can be read", contents.members),
+    };
+    Ok(Extracted {
+        content: Cow::Owned(contents.text.into_bytes()),
+        format: Format::Text,
+        media_type: "text/plain",
+        language: "text",
+        attributes: vec![from, ("extracted", told, Place::Message)],
+    })
 }
 
 fn language(name: &str, bytes: &[u8]) -> &'static str {
@@ -173,7 +231,7 @@ mod tests {
         assert!(!is_text(b"\x7fELF\x02\x01\x01\0\0\0"));
         assert!(!is_text(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"));
         assert!(!is_text(&(1..=31).collect::<Vec<u8>>()));
-        assert_eq!(extract("image.txt", b"GIF89a\x01\0\x01\0"), None);
+        assert_eq!(extract("image.txt", b"GIF89a\x01\0\x01\0").unwrap_err(), LeftOut::Binary);
     }
 
     #[test]

@@ -44,3 +44,16 @@ pub const LISTED_MAX: usize = 1_000;
 pub const RECEIPTS_MAX: usize = 8_192;
 /// How long a source waits after its reading failed, in milliseconds.
 pub const SOURCE_RETRY_MS: u64 = 5_000;
+
+/// What is unpacked of a container at the most, members of members included, in bytes.
+pub const EXTRACT_BYTES_MAX: usize = 32 << 20;
+/// What is unpacked of any container, however small it is, in bytes.
+pub const EXTRACT_BYTES_FREE: usize = 1 << 20;
+/// Past that, how many times its own size is unpacked.
+pub const EXTRACT_RATIO_MAX: usize = 100;
+/// Members of a container and of those in it.
+pub const EXTRACT_MEMBERS_MAX: usize = 10_000;
+/// Containers in containers, the outermost included.
+pub const EXTRACT_DEPTH_MAX: usize = 3;
+/// How long reading a container may take, in milliseconds.
+pub const EXTRACT_MS_MAX: u64 = 10_000;

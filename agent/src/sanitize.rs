@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use certus_protocol::ids::{DocumentId, Lane, SourceId};
-use certus_sanitizer::{Clean, Learn, Learnt, RawResource, Sanitizer, Text};
+use certus_sanitizer::{Clean, Format, Learn, Learnt, RawResource, Sanitizer, Text};
 use tokio::runtime::Handle;
 
 use crate::limits;
@@ -105,6 +105,21 @@ impl Intake {
         &self.status
     }
 
+    /// Whether a source reads what is new twice: first to learn the values in it, then to hand it in.
+    pub fn learns_first(&self) -> bool {
+        self.shared.learn == Learn::Run
+    }
+
+    /// Remembers the values in a text that will be handed in, so that they are taken out wherever else they stand.
+    /// What can't be read is held back when it is handed in.
+    pub fn learn(&mut self, path: &str, text: &[u8], format: Format) {
+        let began = Instant::now();
+        if let Err(error) = self.shared.sanitizer.learn_at(path, text, format, &mut self.learnt) {
+            tracing::debug!(%error, "sanitize: nothing learnt");
+        }
+        self.status.lock().stages.sanitize_us += began.elapsed().as_micros() as u64;
+    }
+
     /// Sanitizes a resource and hands it in, with the checkpoint that `mark` makes of what became of it.
     ///
     /// # Errors
@@ -115,12 +130,10 @@ impl Intake {
         mark: impl FnOnce(&Taken) -> Mark,
     ) -> Result<Taken, SpoolError> {
         let began = Instant::now();
-        if self.shared.learn == Learn::File {
-            self.learnt = Learnt::default();
-        }
         let learnt = match self.shared.learn {
-            Learn::Off => Ok(()),
-            Learn::File | Learn::Run => {
+            Learn::Off | Learn::Run => Ok(()),
+            Learn::File => {
+                self.learnt = Learnt::default();
                 self.shared.sanitizer.learn_at(raw.path, raw.content, raw.format, &mut self.learnt)
             }
         };

@@ -34,6 +34,16 @@ pub enum Look {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Again(pub BTreeSet<PathBuf>);
 
+/// What a pass over a source is for. What one new resource gives away is taken out of all of them, whatever their order:
+/// so they are all looked at before the first is handed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// To learn the values in what is new; nothing else changes.
+    Learn,
+    /// To hand it in.
+    Send,
+}
+
 /// Why a source could not be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -143,6 +143,8 @@ pub enum LeftOut {
     NotSarif,
     /// It can't be read.
     Unreadable(io::ErrorKind),
+    /// A container whose text can't be had.
+    Unopened(String),
     /// The sanitizer could not make it clean.
     Held(String),
 }
@@ -158,6 +160,7 @@ impl LeftOut {
             Self::TooDeep => "too-deep",
             Self::NotSarif => "not-sarif",
             Self::Unreadable(_) => "unreadable",
+            Self::Unopened(_) => "unopened",
             Self::Held(_) => "held-back",
         }
     }
@@ -165,6 +168,7 @@ impl LeftOut {
     fn sentence(&self) -> String {
         match self {
             Self::Unreadable(kind) => format!("unreadable: {kind}"),
+            Self::Unopened(why) => format!("unopened: {why}"),
             Self::Held(why) => format!("held-back: {why}"),
             other => other.word().to_owned(),
         }

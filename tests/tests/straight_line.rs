@@ -57,17 +57,23 @@ async fn everything_arrives_without_what_was_planted() -> Result<()> {
     write_files(&input.join("tree"), FILES, &planted[..30], &mut random)?;
     let named = input.join(format!("tree/for-{}.txt", planted[1]));
     fs::write(named, "the name of this file is somebody's\n")?;
+    let archived = format!("{}{}", random.prose(20), holding(&planted[39]));
+    let mut archive = tar::Builder::new(fs::File::create(input.join("tree/old.tar"))?);
+    let mut header = tar::Header::new_gnu();
+    header.set_size(archived.len() as u64);
+    archive.append_data(&mut header, "notes.txt", archived.as_bytes())?;
+    archive.finish()?;
     history(&input.join("history"), &planted[30..38], &mut random)?;
     let ruff = report(&input.join("scans"), &input.join("code"), &planted[38])?;
 
     world.agent.run_once()?;
     world.agent.finish().await?;
     let status = world.caught_up(120).await?;
-    ensure!(status["sources"]["tree"]["sent"] == FILES as u64 + 1, "{}", status["sources"]["tree"]);
+    ensure!(status["sources"]["tree"]["sent"] == FILES as u64 + 2, "{}", status["sources"]["tree"]);
 
     // Every file, and each by its own word.
     let documents = world.api.documents("tree").await?;
-    ensure!(documents.len() == FILES + 1, "{} documents", documents.len());
+    ensure!(documents.len() == FILES + 2, "{} documents", documents.len());
     for number in (0..FILES).step_by(97) {
         let answer = world
             .api
@@ -134,7 +140,6 @@ async fn nothing_planted(
     planted: &[String],
     documents: impl Iterator<Item = &String>,
 ) -> Result<()> {
-    let planted = &planted[..39];
     let needles = Needles::new(planted);
     let told = |found: Vec<(String, Vec<usize>)>| {
         let files: Vec<_> = found.iter().map(|(file, which)| format!("{file} holds {which:?}")).collect();

@@ -11,6 +11,7 @@ use std::iter::Peekable;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 use std::time::Instant;
 
 use certus_protocol::envelope::ResourceKind;
@@ -19,7 +20,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
-use super::{Again, Look, Source, SourceError};
+use super::{Again, Look, Purpose, Source, SourceError};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{SourceConfig, SourceKind};
 use crate::extract::{self, extract};
@@ -29,6 +30,7 @@ use crate::spool::SpoolError;
 use crate::status::LeftOut;
 
 mod beneath;
+mod learning;
 mod seen;
 
 use beneath::Root;
@@ -55,8 +57,12 @@ struct Pass<'a> {
     folder: &'a mut Folder,
     intake: &'a mut Intake,
     stop: &'a CancellationToken,
+    look: &'a Look,
+    purpose: Purpose,
+    /// Whether the values in what is new are known.
+    learnt: bool,
     path: PathBuf,
-    root: Root,
+    root: Rc<Root>,
     only: Only,
     /// Whether what is unchanged is read and sent again.
     anew: bool,
@@ -108,7 +114,7 @@ impl Source for Folder {
             ))
         };
         let (path, only) = self.root().map_err(gone)?;
-        let root = Root::open(&path).map_err(gone)?;
+        let root = Rc::new(Root::open(&path).map_err(gone)?);
         let device = fs::metadata(&path).map_err(gone)?.dev();
         let sanitizer = intake.sanitizer();
         let settings = [sanitizer.policy_hash().0.as_slice(), &sanitizer.key_id().0].concat();
@@ -129,16 +135,12 @@ impl Source for Folder {
             status.left_out.clear();
             status.holds = Default::default();
         }
+        let learnt = !intake.learns_first();
+        let purpose = Purpose::Send;
+        let again = BTreeSet::new();
         let mut pass =
-            Pass { folder: self, intake, stop, path, root, only, anew, whole, again: BTreeSet::new() };
-        match look {
-            Look::Everywhere => pass.place(Path::new(""))?,
-            Look::At(places) => {
-                for place in places {
-                    pass.place(place)?;
-                }
-            }
-        }
+            Pass { folder: self, intake, stop, look, purpose, learnt, path, root, only, anew, whole, again };
+        pass.run()?;
         let again = Again(pass.again);
         if before != Some(mark.clone()) {
             intake.mark((ROOT.to_vec(), Some(mark)))?;
@@ -166,6 +168,13 @@ impl Source for Folder {
 }
 
 impl Pass<'_> {
+    fn run(&mut self) -> Result<(), SourceError> {
+        match self.look {
+            Look::Everywhere => self.place(Path::new("")),
+            Look::At(places) => places.iter().try_for_each(|place| self.place(place)),
+        }
+    }
+
     /// Compares what stands at a place, and under it, with what is known.
     fn place(&mut self, place: &Path) -> Result<(), SourceError> {
         let mut key = FILES.to_vec();
@@ -321,6 +330,13 @@ impl Pass<'_> {
                 (Became::LeftOut(_), None) => {}
             }
         }
+        if self.purpose == Purpose::Learn {
+            self.learn(path);
+            return Ok(());
+        }
+        if !std::mem::replace(&mut self.learnt, true) {
+            self.learn_first()?;
+        }
         let outcome = self.file(path, key, seen.as_ref());
         match outcome {
             Ok(None) => Ok(()),
@@ -358,7 +374,7 @@ impl Pass<'_> {
         let large = self.intake.shared().large.clone();
         let _alone = (stat.size > limits::LARGE_FILE_BYTES)
             .then(|| large.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
-        let Some(content) = extract::read_text(&file, stat.size)? else {
+        let Some(content) = extract::read_text(&readable(path), &file, stat.size)? else {
             return Ok(Some((stat, LeftOut::Binary)));
         };
         if Stat::of(&file.metadata()?) != stat || content.len() as u64 != stat.size {
@@ -392,8 +408,12 @@ impl Pass<'_> {
             self.holds(stat.size);
             return Ok(None);
         }
-        let Some(extracted) = extract(&name, content) else { return Ok(Some((stat, LeftOut::Binary))) };
-        let results = if extracted.format == Format::Sarif { extract::sarif_results(content) } else { None };
+        let extracted = match extract(&name, content) {
+            Ok(extracted) => extracted,
+            Err(why) => return Ok(Some((stat, why))),
+        };
+        let results =
+            if extracted.format == Format::Sarif { extract::sarif_results(&extracted.content) } else { None };
         if self.folder.config.kind == SourceKind::Sarif && results.is_none() {
             return Ok(Some((stat, LeftOut::NotSarif)));
         }
@@ -404,10 +424,10 @@ impl Pass<'_> {
             reference: "",
             media_type: extracted.media_type,
             language: extracted.language,
-            content,
+            content: &extracted.content,
             format: extracted.format,
             modified_ms: Some(stat.modified_ms()).filter(|ms| *ms != 0),
-            attributes: Vec::new(),
+            attributes: extracted.attributes,
         };
         let taken = self.intake.resource(&raw, |taken| {
             let became = match taken {
@@ -498,6 +518,7 @@ impl Pass<'_> {
     fn forget(&mut self, key: &[u8], became: Option<Became>) -> Result<(), SourceError> {
         let mark = (key.to_vec(), None);
         match became {
+            _ if self.purpose == Purpose::Learn => Ok(()),
             Some(Became::Sent { document, path, .. }) => Ok(self.intake.tombstone(document, &path, mark)?),
             Some(Became::LeftOut(_)) => Ok(self.intake.mark(mark)?),
             None => Ok(()),
@@ -518,6 +539,9 @@ impl Pass<'_> {
     }
 
     fn leave_out(&self, path: &Path, why: &LeftOut) {
+        if self.purpose == Purpose::Learn {
+            return;
+        }
         self.intake.leave_out(&self.intake.shown(&readable(path)), why);
     }
 

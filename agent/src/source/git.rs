@@ -12,7 +12,6 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use certus_protocol::envelope::ResourceKind;
-use certus_protocol::ids::DocumentId;
 use certus_sanitizer::{Format, Place, RawResource};
 use git2::{
     Commit, Delta, ErrorCode, FileMode, ObjectType, Oid, Repository, RepositoryOpenFlags, Signature, Sort,
@@ -20,12 +19,16 @@ use git2::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Again, Look, Source, SourceError};
+use super::{Again, Look, Purpose, Source, SourceError};
 use crate::config::SourceConfig;
 use crate::extract::{self, extract};
 use crate::limits;
 use crate::sanitize::{Intake, Taken};
 use crate::status::{Holds, LeftOut};
+
+mod sent;
+
+use sent::Sent;
 
 const OBJECT: u8 = b'o';
 const REFERENCE: u8 = b'r';
@@ -60,7 +63,14 @@ impl Source for Git {
     ) -> Result<Again, SourceError> {
         let shown = intake.shown(&self.config.path.to_string_lossy());
         let repository = self.open().map_err(|error| unopened(&shown, &error))?;
-        let mut pass = Pass { repository: &repository, intake, stop, bytes_max: self.config.file_bytes_max };
+        let mut pass = Pass {
+            repository: &repository,
+            intake,
+            stop,
+            bytes_max: self.config.file_bytes_max,
+            purpose: Purpose::Send,
+            learnt: HashSet::new(),
+        };
         pass.run().map_err(|error| match error {
             PassError::Stage(error) => error,
             PassError::Git(error) => {
@@ -97,6 +107,9 @@ struct Pass<'a> {
     intake: &'a mut Intake,
     stop: &'a CancellationToken,
     bytes_max: u64,
+    purpose: Purpose,
+    /// Objects whose values are known.
+    learnt: HashSet<Oid>,
 }
 
 enum PassError {
@@ -136,6 +149,12 @@ impl Pass<'_> {
         let gone: Vec<&Vec<u8>> = known.keys().filter(|key| !keys.contains(*key)).collect();
         if !changed.is_empty() {
             let sent: Vec<Oid> = known.values().map(|sent| sent.oid).collect();
+            if self.intake.learns_first() {
+                self.purpose = Purpose::Learn;
+                self.send_new(changed.values().copied(), &sent)?;
+                self.purpose = Purpose::Send;
+                self.learnt = HashSet::new();
+            }
             self.send_new(changed.values().copied(), &sent)?;
         }
         let cleanup = !gone.is_empty() || self.left_behind(&known, &changed)?;
@@ -308,7 +327,7 @@ impl Pass<'_> {
         if self.stop.is_cancelled() {
             return Err(PassError::Stage(SourceError::Stopped));
         }
-        Ok(self.intake.checkpoint(&object_key(oid))?.is_some())
+        Ok(self.learnt.contains(&oid) || self.intake.checkpoint(&object_key(oid))?.is_some())
     }
 
     fn blob(&mut self, path: &str, oid: Oid) -> Result<(), PassError> {
@@ -323,11 +342,12 @@ impl Pass<'_> {
         let _alone = (size as u64 > limits::LARGE_FILE_BYTES)
             .then(|| large.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         let blob = self.repository.find_blob(oid)?;
-        let Some(extracted) = extract(path, blob.content()) else {
-            return self.left_out(path, oid, &LeftOut::Binary);
+        let extracted = match extract(path, blob.content()) {
+            Ok(extracted) => extracted,
+            Err(why) => return self.left_out(path, oid, &why),
         };
         let results =
-            if extracted.format == Format::Sarif { extract::sarif_results(blob.content()) } else { None };
+            if extracted.format == Format::Sarif { extract::sarif_results(&extracted.content) } else { None };
         let reference = oid.to_string();
         let raw = RawResource {
             source: self.intake.source(),
@@ -336,12 +356,15 @@ impl Pass<'_> {
             reference: &reference,
             media_type: extracted.media_type,
             language: extracted.language,
-            content: blob.content(),
+            content: &extracted.content,
             format: extracted.format,
             modified_ms: None,
-            attributes: Vec::new(),
+            attributes: extracted.attributes,
         };
         self.object(path, oid, &raw)?;
+        if self.purpose == Purpose::Learn {
+            return Ok(());
+        }
         let mut status = self.intake.status().lock();
         status.read.files += 1;
         status.read.bytes += size as u64;
@@ -351,11 +374,20 @@ impl Pass<'_> {
     }
 
     fn left_out(&mut self, path: &str, oid: Oid, why: &LeftOut) -> Result<(), PassError> {
+        if self.purpose == Purpose::Learn {
+            self.learnt.insert(oid);
+            return Ok(());
+        }
         self.intake.leave_out(&self.intake.shown(path), why);
         Ok(self.intake.mark((object_key(oid), Some(Vec::new())))?)
     }
 
     fn object(&mut self, path: &str, oid: Oid, raw: &RawResource<'_>) -> Result<(), PassError> {
+        if self.purpose == Purpose::Learn {
+            self.learnt.insert(oid);
+            self.intake.learn(raw.path, raw.content, raw.format);
+            return Ok(());
+        }
         let taken = self
             .intake
             .resource(raw, |taken| (object_key(oid), Some(Sent::encode(oid, raw.content.len(), taken))))?;
@@ -418,7 +450,7 @@ impl Pass<'_> {
             attributes,
         };
         self.object(path, oid, &raw)?;
-        self.intake.status().lock().read.commits += 1;
+        self.intake.status().lock().read.commits += u64::from(self.purpose == Purpose::Send);
         Ok(())
     }
 
@@ -559,38 +591,6 @@ fn object_key(oid: Oid) -> Vec<u8> {
     let mut key = vec![OBJECT];
     key.extend(oid.as_bytes());
     key
-}
-
-/// What is remembered of an object or a reference: id (20 bytes), document (16), size (8, little-endian),
-/// sanitized path. Nothing where it was left out or held back.
-struct Sent {
-    oid: Oid,
-    document: DocumentId,
-    bytes: u64,
-    path: String,
-}
-
-impl Sent {
-    fn encode(oid: Oid, bytes: usize, taken: &Taken) -> Vec<u8> {
-        match taken {
-            Taken::Sent { document, path } => {
-                [oid.as_bytes(), &document.0, &(bytes as u64).to_le_bytes(), path.as_bytes()].concat()
-            }
-            Taken::Held(_) => Vec::new(),
-        }
-    }
-
-    fn decode(value: &[u8]) -> Option<Self> {
-        let (oid, rest) = value.split_first_chunk::<20>()?;
-        let (document, rest) = rest.split_first_chunk::<16>()?;
-        let (bytes, path) = rest.split_first_chunk::<8>()?;
-        Some(Self {
-            oid: Oid::from_bytes(oid).ok()?,
-            document: DocumentId(*document),
-            bytes: u64::from_le_bytes(*bytes),
-            path: String::from_utf8(path.to_vec()).ok()?,
-        })
-    }
 }
 
 fn person(signature: &Signature<'_>) -> String {

@@ -11,10 +11,11 @@ use clap::Parser;
 const DENY: &str = "cargo-deny";
 const DENY_VERSION: &str = "0.19.0";
 /// What the suites need beyond Rust, and a C compiler: program and why.
-const TOOLS: [(&str, &str); 3] = [
+const TOOLS: [(&str, &str); 4] = [
     ("git", "judges what the hub holds of a history"),
     ("python3", "installs ruff, whose report is ingested"),
     ("openssl", "tests the certificates of certs/pki.sh"),
+    ("valgrind", "watches over the vector instructions' tests"),
 ];
 
 /// Check everything that must hold before a change lands.
@@ -28,7 +29,7 @@ struct Arguments {
 
 type Step = (&'static str, fn(&Arguments) -> Result<()>);
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     ("tools", |_| tools()),
     ("format", |_| cargo(&["fmt", "--all", "--check"])),
     ("lints", |_| {
@@ -47,6 +48,10 @@ const STEPS: [Step; 8] = [
     ("docs", |_| cargo(&["doc", "--workspace", "--no-deps"])),
     ("certificates", |_| certificates()),
     ("tests of each crate", |_| cargo(&["test", "--workspace"])),
+    ("vector instructions under valgrind", |_| {
+        let runner = r#"target."cfg(all())".runner = ["valgrind", "--quiet", "--error-exitcode=1"]"#;
+        cargo(&["--config", runner, "test", "--package", "certus-sanitizer", "--lib", "simd::"])
+    }),
     ("suites with real processes", suites),
 ];
 
