@@ -112,6 +112,13 @@ impl Scanner {
         matches!(self.actions[usize::from(rule)], Action::Keep(_))
     }
 
+    /// Whether a rule finds what nothing but its look gives away.
+    pub(crate) fn is_random(&self, number: u16) -> bool {
+        self.rules
+            .get(usize::from(number))
+            .is_some_and(|rule| matches!(rule.form, Form::Finder(Finder::Random)))
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.rules.len()
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 fn sanitizer() -> &'static Sanitizer {
     static ONCE: std::sync::OnceLock<Sanitizer> = std::sync::OnceLock::new();
     ONCE.get_or_init(|| {
-        let policy = Policy { profile: Profile::HighRecall };
+        let policy = Policy { profile: Profile::HighRecall, ..Policy::default() };
         Sanitizer::new(&policy, PseudonymKey::from_bytes([5; 32])).expect("the tables are right")
     })
 }

@@ -70,6 +70,13 @@ impl Blob {
         }
     }
 
+    /// Whether all of it is a text with words in it, which is no random value.
+    pub(crate) fn is_prose(&self) -> bool {
+        let is_control = |c: char| c.is_control() && !c.is_whitespace();
+        let words = |text: &str| text.contains(char::is_whitespace) && !text.contains(is_control);
+        std::str::from_utf8(&self.decoded).is_ok_and(words)
+    }
+
     /// The stretch of the text that spells the bytes `start..end` of what was decoded.
     pub(crate) fn source(&self, start: usize, end: usize) -> (usize, usize) {
         let (first, last) = match self.spelling {

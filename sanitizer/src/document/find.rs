@@ -125,9 +125,16 @@ impl Sanitizer {
                 None => self.unless_kept(&layer, span, None, &mut edits),
             }
         }
-        let direct: Vec<(usize, usize)> = edits.iter().map(|edit| (edit.start, edit.end)).collect();
         if depth < DEPTH_MAX {
-            edits.extend(self.views(pass, &layer, &direct)?);
+            // What only looks random may be a text in another spelling.
+            let direct = edits.iter().filter(|edit| !self.is_random(edit));
+            let direct: Vec<(usize, usize)> = direct.map(|edit| (edit.start, edit.end)).collect();
+            let (more, prose) = self.views(pass, &layer, &direct)?;
+            edits.retain(|edit| {
+                let at = prose.partition_point(|(_, end)| *end < edit.end);
+                !(prose.get(at).is_some_and(|(start, _)| *start <= edit.start) && self.is_random(edit))
+            });
+            edits.extend(more);
         }
         let join =
             |start, end, rule| self.replacing(&layer, Span { start, end, rule, how: How::default() }, None);
@@ -142,6 +149,10 @@ impl Sanitizer {
             self.rekeyed(text, tokens, &mut edits);
         }
         Ok(edits)
+    }
+
+    fn is_random(&self, edit: &Edit) -> bool {
+        edit.hits.iter().all(|hit| self.scanner.is_random(hit.rule))
     }
 
     /// A span that crosses strings of a JSON document is cut to them; of escaped ones only what a name gives away as a

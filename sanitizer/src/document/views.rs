@@ -13,15 +13,19 @@ const AROUND_BYTES: usize = 256;
 const QUOTED_BYTES: usize = 2048;
 /// A run that reaches out of that is not cut, if it is no longer.
 const RUN_BYTES_MAX: usize = 4096;
+/// First byte, and byte behind the last.
+type Stretch = (usize, usize);
+
 impl Sanitizer {
-    /// Edits that what a text spells otherwise calls for; `direct` are stretches that are replaced anyway.
+    /// Edits that what a text spells otherwise calls for, and where it spells one with words; `direct` are stretches
+    /// that are replaced anyway.
     pub(super) fn views(
         &self,
         pass: &mut Pass<'_>,
         layer: &Layer<'_>,
-        direct: &[(usize, usize)],
-    ) -> Result<Vec<Edit>, SanitizeError> {
-        let mut edits = Vec::new();
+        direct: &[Stretch],
+    ) -> Result<(Vec<Edit>, Vec<Stretch>), SanitizeError> {
+        let (mut edits, mut prose) = (Vec::new(), Vec::new());
         let hints = &layer.hints;
         let covered = |start: usize, end: usize| {
             let next = direct.partition_point(|(_, to)| *to < end);
@@ -31,6 +35,9 @@ impl Sanitizer {
         for blob in blobs::find(layer.text, runs) {
             if covered(blob.start, blob.end) || !layer.is_plain(blob.start, blob.end) {
                 continue;
+            }
+            if blob.is_prose() {
+                prose.push((blob.start, blob.end));
             }
             pass.view(blob.decoded.len())?;
             let inner = self.edits(pass, &blob.decoded, Format::Text, layer.depth + 1)?;
@@ -42,7 +49,7 @@ impl Sanitizer {
         }
         if let Some(tokens) = &layer.tokens {
             edits.extend(self.strings(pass, layer, tokens)?);
-            return Ok(edits);
+            return Ok((edits, prose));
         }
         let mut done = 0;
         let escaped = (&hints.escapes, escapes::walk as Walk, AROUND_BYTES);
@@ -67,7 +74,7 @@ impl Sanitizer {
                 edits.extend(self.stretch(pass, layer, (start, end), joined::walk)?);
             }
         }
-        Ok(edits)
+        Ok((edits, prose))
     }
 
     /// A stretch of a text, looked at as what it says.
