@@ -144,6 +144,11 @@ impl Scanner {
 
     /// Values in `text`, in order, none overlapping another, and where it may hold other texts.
     pub(crate) fn find(&self, text: &[u8]) -> Result<(Vec<Span>, Hints), SanitizeError> {
+        let search = self.search(text)?;
+        Ok((self.joined(search.found), search.hints))
+    }
+
+    fn search<'a>(&'a self, text: &'a [u8]) -> Result<Search<'a>, SanitizeError> {
         let mut search = Search {
             scanner: self,
             text,
@@ -151,6 +156,8 @@ impl Scanner {
             windows: Vec::new(),
             starts: Starts::default(),
             hints: Hints::default(),
+            within: word::Within::default(),
+            looked: 0,
         };
         let (mut runs, mut groups) = (run::Walk::default(), number::Walk::default());
         let mut addresses = address::Walk::default();
@@ -175,7 +182,7 @@ impl Scanner {
         }
         self.words.finish(&mut search)?;
         self.custom.find(&mut search);
-        Ok((self.joined(search.found), search.hints))
+        Ok(search)
     }
 }
 
@@ -188,9 +195,18 @@ struct Search<'a> {
     windows: Vec<(u16, usize, usize)>,
     starts: Starts,
     hints: Hints,
+    within: word::Within,
+    /// Bytes looked at beyond the one pass.
+    looked: usize,
 }
 
 impl Search<'_> {
+    /// Counts bytes that are looked at once more.
+    #[inline]
+    fn look(&mut self, bytes: usize) {
+        self.looked = self.looked.saturating_add(bytes);
+    }
+
     /// Keeps a value if it passes its rule's tests.
     fn offer(&mut self, number: u16, start: usize, end: usize) {
         self.offer_as(number, start, end, How::Rule);
@@ -270,4 +286,27 @@ pub(crate) fn is_token(text: &[u8], start: usize, end: usize) -> bool {
 fn finder(rules: &[Rule], wanted: Finder) -> Option<u16> {
     let is = |rule: &Rule| matches!(rule.form, Form::Finder(finder) if finder == wanted);
     rules.iter().position(is).map(|number| number as u16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes looked at beyond the one pass, in so many bytes of nothing but `unit`.
+    fn looked(scanner: &Scanner, unit: &str, bytes: usize) -> usize {
+        let text = unit.repeat(bytes / unit.len());
+        scanner.search(text.as_bytes()).expect("every rule compiles").looked
+    }
+
+    #[test]
+    fn work_grows_as_the_text_does() {
+        let scanner = Scanner::new(&Policy::default()).expect("the tables are right");
+        for unit in
+            ["pass=", "AKIA1", "ghp_1", "eyJ", "0a1B", "password=\"", "secret_key: ", "authorization: x "]
+        {
+            let (once, twice) = (looked(&scanner, unit, 1 << 15), looked(&scanner, unit, 1 << 16));
+            assert!(twice * 10 <= once * 22 + 10 * (1 << 12), "{unit}: {once} and {twice} bytes");
+            assert!(twice <= 16 << 16, "{unit}: {twice} bytes are looked at");
+        }
+    }
 }

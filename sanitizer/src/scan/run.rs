@@ -145,7 +145,10 @@ impl Runs {
         let mut places = [0usize; PLACES_MAX];
         let mut from = start;
         while from < end {
-            let (mut count, to) = (0, end.min(from + PLACES_MAX));
+            // So few bytes have no more beginnings than fit.
+            let to = end.min(from + PLACES_MAX);
+            let mut count = 0;
+            search.look(to - from);
             search.starts.each(text, from, to, |at| {
                 places[count] = at;
                 count += 1;

@@ -35,6 +35,10 @@ enum Hook {
 
 /// Values of a list that are looked at.
 const LIST_MAX: usize = 256;
+/// A value that is longer is hardly ever one.
+const LONG_BYTES: usize = 512;
+/// Names inside such a value that are looked at.
+const NAMES_MAX: usize = 8;
 /// Bytes of a word that are looked for.
 const WINDOW: usize = 4;
 
@@ -149,6 +153,7 @@ impl Words {
         let rule = &search.scanner.rules[usize::from(number)];
         let Form::Expression(found) = &rule.form else { return Ok(()) };
         let regex = found.regex().ok_or_else(|| SanitizeError::Rule(rule.id.clone()))?;
+        search.look(to - from);
         let mut groups = regex.capture_locations();
         let text = search.text;
         let mut at = from;
@@ -163,13 +168,42 @@ impl Words {
 
 fn assigned(search: &mut Search<'_>, place: usize, rule: Option<u16>, sort: Finder) {
     let Some(number) = rule else { return };
+    if !search.within.may_read(place) {
+        return;
+    }
     let mut next =
         assignment::read(search.text, place).or_else(|| assignment::read_before(search.text, place));
     let mut values = 0;
     while let Some(found) = next {
+        search.look(found.end - found.start);
+        search.within.read(place, found.start, found.end);
         search.offer_assigned(number, sort, &found);
         values += 1;
         next = (values < LIST_MAX).then(|| assignment::next_in_list(search.text, &found)).flatten();
+    }
+}
+
+/// The long value that was read last: of the names that stand in it, only the first few are read with what follows them,
+/// so that a text of nothing but names is not read again from each.
+#[derive(Debug, Default)]
+pub(super) struct Within {
+    end: usize,
+    names: usize,
+}
+
+impl Within {
+    fn may_read(&mut self, place: usize) -> bool {
+        if place >= self.end {
+            return true;
+        }
+        self.names += 1;
+        self.names <= NAMES_MAX
+    }
+
+    fn read(&mut self, place: usize, start: usize, end: usize) {
+        if end - start >= LONG_BYTES && place >= self.end {
+            *self = Self { end, names: 0 };
+        }
     }
 }
 
