@@ -113,6 +113,7 @@ pub(crate) fn read(text: &[u8], at: usize) -> Option<Assigned> {
             return tagged(text, name, name_end, here + 1);
         }
         (b'(', ..) if here == name_end || quoted_key => (here + 1, Manner::Loose),
+        (b'{', b'"' | b'\'', _) if here == name_end => (here + 1, Manner::Loose),
         (b',', ..) if quoted_key => (here + 1, Manner::Loose),
         _ if here > closed && declared(text, here).is_some() => {
             (declared(text, here).unwrap_or(here), Manner::Loose)
