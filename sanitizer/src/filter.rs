@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::credential::{self, Confidence, is_placeholder};
+use crate::credential::{self, Confidence, is_pattern, is_placeholder};
 use crate::surprise::Makeup;
 
 /// Which tests a value must pass.
@@ -187,7 +187,7 @@ fn uuid(value: &[u8]) -> bool {
     // The digits of an example repeat or stand in a row.
     let steps = value.windows(2).filter(|pair| pair[0].abs_diff(pair[1]) <= 1).count();
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
-    hyphens && seen.iter().filter(|seen| **seen).count() >= 9 && steps <= 14 && digits >= 6
+    hyphens && !is_pattern(value) && seen.iter().filter(|seen| **seen).count() >= 9 && steps <= 14 && digits >= 6
 }
 
 fn email(value: &[u8]) -> bool {
