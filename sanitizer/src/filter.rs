@@ -56,7 +56,10 @@ impl Filter {
             Self::Password => credential::password(value) >= needed,
             Self::Basic => basic(value, needed),
             Self::Jwt => jwt(value),
-            Self::Uuid => uuid(value) && (thorough || !is_identifier(text, start, start + value.len())),
+            Self::Uuid => {
+                uuid(value)
+                    && (thorough || !is_pattern(value) && !is_identifier(text, start, start + value.len()))
+            }
             Self::Random => !is_placeholder(value) && random(value),
             Self::Drawn => drawn(text, start, value),
             Self::Email => email(value),
@@ -187,7 +190,7 @@ fn uuid(value: &[u8]) -> bool {
     // The digits of an example repeat or stand in a row.
     let steps = value.windows(2).filter(|pair| pair[0].abs_diff(pair[1]) <= 1).count();
     let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
-    hyphens && !is_pattern(value) && seen.iter().filter(|seen| **seen).count() >= 9 && steps <= 14 && digits >= 6
+    hyphens && seen.iter().filter(|seen| **seen).count() >= 9 && steps <= 14 && digits >= 6
 }
 
 fn email(value: &[u8]) -> bool {

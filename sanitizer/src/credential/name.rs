@@ -43,11 +43,11 @@ const ABOUT: &str = "file path dir url uri name names type types length len size
     placeholder prefix suffix regex pattern format algorithm alg expire expires expiry expiration ttl timeout date time \
     version hint prompt message msg error title header index class required enabled disabled valid invalid reset usage \
     endpoint host port scheme method mode provider template env var ref kind state status option options location folder \
-    bytes bits for at help event events stream column table encoder decoder decode encode store vault listener handler";
+    bytes bits for at help event events stream column table encoder decoder decode encode store vault listener handler thumbprint fingerprint";
 const PASSWORDS: &str = "password passwd pwd pass passphrase passcode psw pw passwort kennwort passw passwords userpass \
     mdp motdepasse contrasena senha wachtwoord";
 const SECRETS: &str = "secret secrets secrete token tokens credential credentials apikey apitoken accesskey secretkey \
-    authtoken signature";
+    authtoken";
 /// Words that make a `key` a secret one.
 const KEY_SORTS: &str = "api access secret private auth encryption signing license session master webhook account storage \
     service app application consumer client admin shared crypt hmac tsig subscription";

@@ -2,6 +2,8 @@
 
 use crate::surprise::Makeup;
 
+/// Bytes of a UUID.
+const UUID_LEN: usize = 36;
 /// Words for a password: who writes them writes about one.
 const PASSWORD_WORDS: [&[u8]; 6] = [b"password", b"passphrase", b"token", b"secret", b"key", b"enter"];
 /// Names of constants are shorter than this.
@@ -45,7 +47,9 @@ pub(super) fn strength(value: &[u8], makeup: &Makeup) -> Strength {
     if value.contains(&b'_') && makeup.lower == 0 && digits * 4 < value.len() && value.len() < CONSTANT_MAX {
         return Strength::Word;
     }
-    let hex = value.iter().all(u8::is_ascii_hexdigit) && (makeup.upper == 0 || makeup.lower == 0);
+    // A UUID is one number in hexadecimal digits.
+    let digit = |b: &u8| b.is_ascii_hexdigit() || *b == b'-' && value.len() == UUID_LEN;
+    let hex = value.iter().all(digit) && (makeup.upper == 0 || makeup.lower == 0);
     if hex && digits > 0 && value.len() >= 8 {
         return Strength::Drawn;
     }
