@@ -34,7 +34,9 @@ pub(crate) const TABLES: &[(&str, &str)] = &[
     ("marketing", include_str!("../rules/marketing.toml")),
     ("crm", include_str!("../rules/crm.toml")),
     ("analytics", include_str!("../rules/analytics.toml")),
+    ("wallet", include_str!("../rules/wallet.toml")),
     ("structure", include_str!("../rules/structure.toml")),
+    ("address", include_str!("../rules/address.toml")),
     ("personal", include_str!("../rules/personal.toml")),
 ];
 
@@ -170,6 +172,10 @@ pub enum Finder {
     Random,
     /// A UUID that may be a credential.
     Uuid,
+    /// A private key of a wallet in Base58.
+    WalletKey,
+    /// An address of a wallet in Base58.
+    WalletAddress,
     /// An address of mail.
     Email,
     /// An address of some machine, version 4.

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 mod national;
+mod wallet;
 
 /// Which checksum a value must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -35,6 +36,18 @@ pub enum Check {
     NlBsn,
     /// Poland: weights 1 3 7 9, and a date.
     PlPesel,
+    /// Base58Check of a Bitcoin address.
+    Bitcoin,
+    /// Base58Check of a private key in wallet import format.
+    Wif,
+    /// Base58Check of anything.
+    Base58,
+    /// Bech32 or Bech32m (BIP 173, 350).
+    Bech32,
+    /// The case of an Ethereum address's letters (EIP-55).
+    Ethereum,
+    /// Keccak over a Monero address.
+    Monero,
 }
 
 impl Check {
@@ -54,6 +67,12 @@ impl Check {
             Self::ItCf => national::it_codice_fiscale(&compact(value)),
             Self::NlBsn => national::nl_bsn(&digits(value)),
             Self::PlPesel => national::pl_pesel(&digits(value)),
+            Self::Bitcoin => wallet::bitcoin(value),
+            Self::Wif => wallet::wif(value),
+            Self::Base58 => wallet::base58check(value),
+            Self::Bech32 => wallet::bech32(value),
+            Self::Ethereum => wallet::ethereum(value),
+            Self::Monero => wallet::monero(value),
         }
     }
 }

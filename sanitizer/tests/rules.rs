@@ -150,7 +150,9 @@ fn sanitizer(profile: Profile) -> Sanitizer {
 
 fn examples(rule: &RawRule) -> Vec<String> {
     let body = rule.body.as_deref().unwrap_or_default();
-    let tokens = rule.prefix.iter().map(|prefix| format!("'key ' '{prefix}' {body} ' end'"));
+    // What a body gives has no checksum: such rules bring their own examples.
+    let prefixes = if rule.check == Check::None { &rule.prefix[..] } else { &[] };
+    let tokens = prefixes.iter().map(|prefix| format!("'key ' '{prefix}' {body} ' end'"));
     let keyed = rule.words.iter().map(|word| format!("'{word}_key = \"' {body} '\"'"));
     tokens.chain(keyed).chain(rule.examples.iter().cloned()).collect()
 }

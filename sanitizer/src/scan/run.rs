@@ -41,6 +41,8 @@ pub(super) struct Runs {
     words: Literals,
     random: Option<u16>,
     uuid: Option<u16>,
+    wallet_key: Option<u16>,
+    wallet_address: Option<u16>,
     secret: Option<u16>,
 }
 
@@ -126,6 +128,8 @@ impl Runs {
             secret,
             random: finder(rules, Finder::Random),
             uuid: finder(rules, Finder::Uuid),
+            wallet_key: finder(rules, Finder::WalletKey),
+            wallet_address: finder(rules, Finder::WalletAddress),
         }
     }
 
@@ -219,8 +223,26 @@ impl Runs {
         }
     }
 
+    /// What has the length and the beginning of a wallet's key or address in Base58; the rules' checksums tell.
+    fn wallets(&self, search: &mut Search<'_>, start: usize, end: usize) {
+        if self.wallet_key.or(self.wallet_address).is_none() {
+            return;
+        }
+        for (from, to) in pieces(search.text, start, end, |byte| byte.is_ascii_alphanumeric()) {
+            let rule = match (to - from, search.text[from]) {
+                (26..=35, b'1' | b'3') => self.wallet_address,
+                (51, b'5' | b'9') | (52, b'K' | b'L' | b'c') => self.wallet_key,
+                _ => None,
+            };
+            if let Some(number) = rule {
+                search.offer(number, from, to);
+            }
+        }
+    }
+
     /// Values that nothing announces.
     fn unknown(&self, search: &mut Search<'_>, start: usize, end: usize) {
+        self.wallets(search, start, end);
         if let Some(number) = self.random {
             let mut done = start;
             for (from, to) in pieces(search.text, start, end, |byte| {
