@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use certus_protocol::enroll::JoinToken;
-use certus_sanitizer::{Learn, Policy, Profile};
+use certus_sanitizer::{Learn, Policy, Profile, PseudonymKey};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,9 @@ macro_rules! say {
 }
 
 mod inspect;
+mod rules;
+mod sarif;
+mod scan;
 mod tree;
 
 /// Collects what is to be assured, takes secrets and personal data out of it, and ships it to the hub.
@@ -69,20 +72,20 @@ enum Command {
     },
     /// List the values in a tree that would be taken out; nothing is changed or sent.
     Scan {
-        /// As JSON, one finding a line.
-        #[arg(long)]
-        json: bool,
-        /// The sanitizing profile.
-        #[arg(long, default_value_t = Profile::default())]
-        profile: Profile,
+        /// How findings are told.
+        #[command(flatten)]
+        telling: scan::Telling,
+        /// What is taken out.
+        #[command(flatten)]
+        terms: TermsArgs,
         /// A folder or a file.
         tree: PathBuf,
     },
     /// Write a sanitized copy of a tree; nothing is sent.
     Sanitize {
-        /// The sanitizing profile.
-        #[arg(long, default_value_t = Profile::default())]
-        profile: Profile,
+        /// What is taken out.
+        #[command(flatten)]
+        terms: TermsArgs,
         /// How far values that were found are remembered: run, file or off.
         #[arg(long, default_value = "run")]
         learn: Learn,
@@ -97,9 +100,15 @@ enum Command {
         /// As JSON, one replacement a line.
         #[arg(long)]
         json: bool,
+        /// What is taken out.
+        #[command(flatten)]
+        terms: TermsArgs,
         /// A source of the configuration, or a folder, repository or file.
         source_or_path: String,
     },
+    /// The rules by which values are found, and those of a policy file.
+    #[command(subcommand)]
+    Rules(rules::RulesCommand),
     /// The spool.
     #[command(subcommand)]
     Spool(SpoolCommand),
@@ -117,6 +126,28 @@ enum Command {
         /// Which shell.
         shell: Shell,
     },
+}
+
+/// What is taken out: the configuration's policy unless something is given.
+#[derive(Debug, clap::Args)]
+struct TermsArgs {
+    /// A policy file.
+    #[arg(long)]
+    policy: Option<PathBuf>,
+    /// The sanitizing profile.
+    #[arg(long)]
+    profile: Option<Profile>,
+}
+
+impl TermsArgs {
+    fn policy(&self, config: Option<&Config>) -> Result<Policy, CliError> {
+        let given = match &self.policy {
+            Some(path) => crate::config::load_policy(path)?,
+            None if self.profile.is_some() => Policy::default(),
+            None => config.map(|config| config.policy.clone()).unwrap_or_default(),
+        };
+        Ok(Policy { profile: self.profile.unwrap_or(given.profile), ..given })
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -221,15 +252,21 @@ pub async fn run(cli: Cli, stop: CancellationToken) -> Result<(), CliError> {
             clap_complete::generate(shell, &mut Cli::command(), "certus-agent", &mut std::io::stdout());
             Ok(())
         }
-        Command::Scan { json, profile, tree } => tree::scan(&tree, &Policy::from(profile), json, &stop),
-        Command::Sanitize { profile, learn, tree, out } => {
-            let key = sanitize_key(&cli.config)?;
-            tree::sanitize(&tree, &out, &tree::Making { policy: Policy::from(profile), key, learn }, &stop)
-        }
-        Command::Preview { json, source_or_path } => {
+        Command::Scan { telling, terms, tree } => {
             let config = Config::load(&cli.config).ok();
-            tree::preview(config.as_ref(), &source_or_path, json, &stop)
+            scan::scan(&tree, &terms.policy(config.as_ref())?, kept_key(config.as_ref())?, &telling, &stop)
         }
+        Command::Sanitize { terms, learn, tree, out } => {
+            let config = Config::load(&cli.config).ok();
+            let (policy, key) = (terms.policy(config.as_ref())?, any_key(kept_key(config.as_ref())?)?);
+            tree::sanitize(&tree, &out, &tree::Making { policy, key, learn }, &stop)
+        }
+        Command::Preview { json, terms, source_or_path } => {
+            let config = Config::load(&cli.config).ok();
+            let (policy, key) = (terms.policy(config.as_ref())?, any_key(kept_key(config.as_ref())?)?);
+            tree::preview(config.as_ref(), &source_or_path, (&policy, key, json), &stop)
+        }
+        Command::Rules(command) => rules::run(&command, || kept_key(Config::load(&cli.config).ok().as_ref())),
         command => configured(command, &cli.config, stop).await,
     }
 }
@@ -268,6 +305,7 @@ async fn configured(
         Command::Completions { .. }
         | Command::Scan { .. }
         | Command::Sanitize { .. }
+        | Command::Rules(_)
         | Command::Preview { .. } => Ok(()),
     }
 }
@@ -292,12 +330,13 @@ fn pseudonym_key(config: &Config, command: &KeyCommand) -> Result<(), CliError> 
     Ok(())
 }
 
-/// The configured agent's key where there is one, else one of this run only.
-fn sanitize_key(config: &std::path::Path) -> Result<certus_sanitizer::PseudonymKey, CliError> {
-    let kept = match Config::load(config) {
-        Ok(config) => key::load(&config.state_dir)?,
-        Err(_) => None,
-    };
+/// The configured agent's key where there is one.
+fn kept_key(config: Option<&Config>) -> Result<Option<PseudonymKey>, CliError> {
+    Ok(config.map(|config| key::load(&config.state_dir)).transpose()?.flatten())
+}
+
+/// That key, else one of this run only, so that nobody can test guesses by what is shown.
+fn any_key(kept: Option<PseudonymKey>) -> Result<PseudonymKey, CliError> {
     match kept {
         Some(key) => Ok(key),
         None => {

@@ -69,6 +69,7 @@ enum RawVolatile {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct RawSanitize {
+    policy: Option<PathBuf>,
     profile: Option<String>,
     learn: Option<String>,
 }
@@ -222,10 +223,7 @@ impl Config {
             let what = "address must be host:port, such as hub.example.com:4433";
             return Err((at("address"), what.to_owned()));
         }
-        let profile = match raw.sanitize.profile {
-            None => Profile::default(),
-            Some(name) => name.parse().map_err(|error| (at("profile"), format!("{error}")))?,
-        };
+        let policy = policy(&raw.sanitize, &at)?;
         let learn = match raw.sanitize.learn {
             None => Learn::default(),
             Some(name) => name.parse().map_err(|error| (at("learn"), format!("{error}")))?,
@@ -235,11 +233,36 @@ impl Config {
             log_level: raw.log.level.unwrap_or_else(|| "info".to_owned()),
             hub,
             spool: spool(&state_dir, &raw.spool, &at)?,
-            policy: Policy::from(profile),
+            policy,
             learn,
             sources: sources(raw.source, text)?,
             state_dir,
         })
+    }
+}
+
+/// Reads and checks a policy file.
+///
+/// # Errors
+/// Names file and line, and what is wrong there.
+pub fn load_policy(path: &Path) -> Result<Policy, ConfigError> {
+    let error = |place: String, what: String| ConfigError { path: path.display().to_string(), place, what };
+    let read = std::fs::read_to_string(path);
+    let text = read.map_err(|cause| error(String::new(), format!("can't be read: {cause}")))?;
+    Policy::parse(&text).map_err(|wrong| error(format!(", line {}", wrong.line), wrong.what))
+}
+
+fn policy(raw: &RawSanitize, at: &dyn Fn(&str) -> String) -> Result<Policy, Wrong> {
+    match (&raw.policy, &raw.profile) {
+        (Some(_), Some(_)) => {
+            Err((at("profile"), "profile stands in the policy file, or here where there is none".to_owned()))
+        }
+        (Some(path), None) => load_policy(path).map_err(|error| (at("policy"), error.to_string())),
+        (None, Some(name)) => {
+            let profile: Profile = name.parse().map_err(|error| (at("profile"), format!("{error}")))?;
+            Ok(profile.into())
+        }
+        (None, None) => Ok(Policy::default()),
     }
 }
 

@@ -261,3 +261,10 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_example_that_is_shipped_loads() {
+    let sanitizer = under(include_str!("../../deploy/policy.toml"));
+    let made = document(&sanitizer, "x", "ACME-12345 of Blue Heron", Format::Text);
+    assert_eq!(made.redactions.len(), 2, "{:?}", made.redactions);
+}

@@ -1,4 +1,4 @@
-//! Commands over a tree of files that send nothing: scan, sanitize, preview.
+//! Commands over a tree of files that send nothing: sanitize and preview, and the walk that they share with scan.
 #![expect(clippy::print_stderr, reason = "what is left out is told beside the answer")]
 
 use std::collections::BTreeMap;
@@ -9,9 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use certus_sanitizer::decode::Encoding;
-use certus_sanitizer::{
-    Finding, Format, Kind, Learn, Learnt, Policy, PseudonymKey, Redaction, SanitizeError, Sanitizer,
-};
+use certus_sanitizer::{Format, Kind, Learn, Learnt, Policy, PseudonymKey, Redaction, Sanitizer};
 use ignore::WalkBuilder;
 use indicatif::{ProgressBar, ProgressStyle};
 use similar::TextDiff;
@@ -25,11 +23,11 @@ use crate::limits;
 /// Rounds in which what masking brought together is masked again.
 const MASK_ROUNDS_MAX: usize = 4;
 
-fn failed(error: impl std::fmt::Display) -> CliError {
+pub(super) fn failed(error: impl std::fmt::Display) -> CliError {
     CliError::Failed(error.to_string())
 }
 
-fn unwritten(error: io::Error) -> CliError {
+pub(super) fn unwritten(error: io::Error) -> CliError {
     if error.kind() == io::ErrorKind::BrokenPipe {
         // Who reads it has gone: nobody has to know.
         std::process::exit(0);
@@ -38,39 +36,31 @@ fn unwritten(error: io::Error) -> CliError {
 }
 
 fn word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Secret => "secret",
-        Kind::Pii => "pii",
-    }
-}
-
-/// A key for looking only; its pseudonyms are nobody's.
-fn nobodys_key() -> PseudonymKey {
-    PseudonymKey::from_bytes([0; 32])
+    kind.as_str()
 }
 
 /// What a file was read as.
-enum Item {
+pub(super) enum Item {
     Text(Vec<u8>),
     LeftOut(String),
 }
 
 /// A file or link of a tree.
-struct Entry {
+pub(super) struct Entry {
     path: PathBuf,
     /// Its path within the tree.
-    name: PathBuf,
+    pub(super) name: PathBuf,
     link: bool,
 }
 
 impl Entry {
-    fn read(&self) -> Item {
+    pub(super) fn read(&self) -> Item {
         if self.link { Item::LeftOut("symbolic link".to_owned()) } else { read(&self.path) }
     }
 }
 
 /// Every file and link of the tree, in the order of their names.
-fn entries(tree: &Path, stop: &CancellationToken) -> Result<Vec<Entry>, CliError> {
+pub(super) fn entries(tree: &Path, stop: &CancellationToken) -> Result<Vec<Entry>, CliError> {
     if !tree.exists() {
         return Err(CliError::Data(format!("{}: there is no such file or folder", tree.display())));
     }
@@ -107,7 +97,7 @@ const AHEAD_MAX: usize = 256;
 
 /// Does `work` on every entry, on as many threads as there are cores, and hands what came of it to `each`, in order; with a
 /// bar on a terminal.
-fn in_order<T: Send>(
+pub(super) fn in_order<T: Send>(
     entries: &[Entry],
     stop: &CancellationToken,
     work: impl Fn(&Entry) -> T + Sync,
@@ -180,39 +170,6 @@ fn read(path: &Path) -> Item {
     }
 }
 
-pub(super) fn scan(
-    tree: &Path,
-    policy: &Policy,
-    json: bool,
-    stop: &CancellationToken,
-) -> Result<(), CliError> {
-    let sanitizer = Sanitizer::new(policy, nobodys_key()).map_err(failed)?;
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    let found = |entry: &Entry| {
-        let Item::Text(bytes) = entry.read() else { return Ok(String::new()) };
-        let name = entry.name.to_string_lossy();
-        let found = sanitizer.scan(&bytes, Format::detect(&name, &bytes))?;
-        Ok::<_, SanitizeError>(found.iter().map(|finding| told(&name, &bytes, finding, json)).collect())
-    };
-    in_order(&entries(tree, stop)?, stop, found, |_, lines| {
-        out.write_all(lines.map_err(failed)?.as_bytes()).map_err(unwritten)
-    })?;
-    out.flush().map_err(unwritten)
-}
-
-/// A finding as a line.
-fn told(name: &str, bytes: &[u8], finding: &Finding, json: bool) -> String {
-    if json {
-        let line = serde_json::json!({
-            "path": name, "start": finding.start, "end": finding.end, "rule": finding.rule,
-            "kind": word(finding.kind), "type": finding.type_name,
-        });
-        return format!("{line}\n");
-    }
-    let line = memchr::memchr_iter(b'\n', &bytes[..finding.start.min(bytes.len())]).count() + 1;
-    format!("{name}:{line}: {} {} ({})\n", word(finding.kind), finding.type_name, finding.rule)
-}
-
 /// How a sanitized copy is made.
 pub(super) struct Making {
     pub(super) policy: Policy,
@@ -252,7 +209,7 @@ pub(super) fn sanitize(
             if making.learn == Learn::File { learnt_from(&sanitizer, entry) } else { Learnt::default() };
         let learnt = if making.learn == Learn::File { &own } else { &learnt };
         let format = Format::detect(&entry.name.to_string_lossy(), &bytes);
-        let clean = sanitizer.document(&bytes, format, learnt);
+        let clean = sanitizer.document_at(&entry.name.to_string_lossy(), &bytes, format, learnt);
         clean.map(|clean| clean.into_inner().bytes).map_err(|error| error.to_string())
     };
     let mut left_out = 0;
@@ -280,7 +237,7 @@ fn learnt_from(sanitizer: &Sanitizer, entry: &Entry) -> Learnt {
     let mut learnt = Learnt::default();
     if let Item::Text(bytes) = entry.read() {
         let format = Format::detect(&entry.name.to_string_lossy(), &bytes);
-        if sanitizer.learn(&bytes, format, &mut learnt).is_err() {
+        if sanitizer.learn_at(&entry.name.to_string_lossy(), &bytes, format, &mut learnt).is_err() {
             return Learnt::default();
         }
     }
@@ -290,18 +247,13 @@ fn learnt_from(sanitizer: &Sanitizer, entry: &Entry) -> Learnt {
 pub(super) fn preview(
     config: Option<&Config>,
     source_or_path: &str,
-    json: bool,
+    (policy, key, json): (&Policy, PseudonymKey, bool),
     stop: &CancellationToken,
 ) -> Result<(), CliError> {
     let source =
         config.and_then(|config| config.sources.iter().find(|source| source.name.as_str() == source_or_path));
     let path = source.map_or_else(|| PathBuf::from(source_or_path), |source| source.path.clone());
-    let policy = config.map(|config| config.policy.clone()).unwrap_or_default();
-    let key = match config {
-        Some(config) => crate::key::load(&config.state_dir)?.unwrap_or_else(nobodys_key),
-        None => nobodys_key(),
-    };
-    let sanitizer = Sanitizer::new(&policy, key).map_err(failed)?;
+    let sanitizer = Sanitizer::new(policy, key).map_err(failed)?;
     let mut learnt = Learnt::default();
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut each = |path: &Path, item: Item| match item {
@@ -362,8 +314,8 @@ fn show(
 ) -> Result<(), CliError> {
     let name = path.to_string_lossy();
     let format = Format::detect(&name, bytes);
-    let learned = sanitizer.learn(bytes, format, learnt);
-    let clean = match learned.and_then(|()| sanitizer.document(bytes, format, learnt)) {
+    let learned = sanitizer.learn_at(&name, bytes, format, learnt);
+    let clean = match learned.and_then(|()| sanitizer.document_at(&name, bytes, format, learnt)) {
         Ok(clean) => clean.into_inner(),
         Err(error) => {
             eprintln!("certus-agent: {name} would be held back: {error}");
