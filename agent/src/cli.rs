@@ -24,7 +24,9 @@ macro_rules! say {
     ($($text:tt)*) => { $crate::cli::say_line(format_args!($($text)*)) };
 }
 
+mod beside;
 mod inspect;
+mod item;
 mod rules;
 mod sarif;
 mod scan;

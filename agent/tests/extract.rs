@@ -1,4 +1,5 @@
 //! Containers give their text, or nothing: real archives, office documents, PDFs and messages, made here.
+#![expect(clippy::unwrap_used, reason = "a failure ends the test")]
 
 use std::io::Write;
 

@@ -9,7 +9,8 @@ use std::time::Instant;
 use certus_sanitizer::{Finding, Format, Kind, Policy, PseudonymKey, Sanitizer, Why, check_name};
 use tokio_util::sync::CancellationToken;
 
-use super::tree::{Item, entries, failed, in_order, unwritten};
+use super::item::Item;
+use super::tree::{Entry, entries, failed, in_order, unwritten};
 use super::{CliError, any_key, sarif};
 
 /// Names the form of a baseline, before the key's name.
@@ -56,6 +57,20 @@ pub(super) struct Told {
     pub(super) masked: String,
     /// Names path, rule and value; of this key.
     pub(super) fingerprint: String,
+    /// The member that it stands in, where the file is a container; line and column are that member's.
+    pub(super) inside: Option<String>,
+}
+
+impl Told {
+    /// It was found in the text of a container of so many bytes: of the file itself, all of it is meant.
+    fn lies_in(&mut self, text: &str, bytes: usize) {
+        let before = &text[..text.floor_char_boundary(self.finding.start)];
+        let title = before.rfind("==> ").map(|at| &before[at + 4..]);
+        let (name, rest) = title.and_then(|title| title.split_once(" <==\n")).unwrap_or_default();
+        self.line = rest.matches('\n').count() + 1;
+        self.inside = Some(name.to_owned());
+        (self.finding.start, self.finding.end) = (0, bytes);
+    }
 }
 
 pub(super) fn scan(
@@ -78,16 +93,7 @@ pub(super) fn scan(
         .map(|path| read_baseline(path, &sanitizer))
         .transpose()?
         .unwrap_or_default();
-    let look = |entry: &super::tree::Entry| {
-        let bytes = match entry.read() {
-            Item::Text(bytes) => bytes,
-            Item::LeftOut(why) => return Err(why),
-        };
-        let name = entry.name.to_string_lossy();
-        let found = sanitizer.scan_at(&name, &bytes, Format::detect(&name, &bytes));
-        let found = found.map_err(|error| error.to_string())?;
-        Ok((bytes.len(), told(&sanitizer, &name, &bytes, found)))
-    };
+    let look = |entry: &Entry| looked_at(&sanitizer, entry);
     let mut out = io::BufWriter::new(io::stdout().lock());
     let colour = io::stdout().is_terminal();
     let mut count = Count::default();
@@ -134,6 +140,24 @@ pub(super) fn scan(
     }
     count.tell(began);
     count.verdict(telling.fail_on)
+}
+
+/// How many bytes a file has, and what was found in it; or why it was not looked at.
+fn looked_at(sanitizer: &Sanitizer, entry: &Entry) -> Result<(usize, Vec<Told>), String> {
+    let item = entry.read();
+    let text = match &item {
+        Item::LeftOut(why) => return Err(why.clone()),
+        Item::Text(text) => &text[..],
+        Item::Container { text, .. } => text.as_bytes(),
+    };
+    let name = entry.name.to_string_lossy();
+    let found = sanitizer.scan_at(&name, text, Format::detect(&name, text));
+    let mut told = told(sanitizer, &name, text, found.map_err(|error| error.to_string())?);
+    if let Item::Container { bytes, text, .. } = &item {
+        told.iter_mut().for_each(|told| told.lies_in(text, bytes.len()));
+        return Ok((bytes.len(), told));
+    }
+    Ok((text.len(), told))
 }
 
 #[derive(Default)]
@@ -192,7 +216,7 @@ fn told(sanitizer: &Sanitizer, name: &str, bytes: &[u8], found: Vec<Finding>) ->
         let column = bytes[line_start..start].iter().filter(|byte| **byte & 0xC0 != 0x80).count() + 1;
         let named = [name.as_bytes(), finding.rule.as_bytes(), value].join(&0);
         let fingerprint = data_encoding::HEXLOWER.encode(&sanitizer.fingerprint(&named)[..16]);
-        Told { masked: masked(&finding, value), finding, line, column, fingerprint }
+        Told { masked: masked(&finding, value), finding, line, column, fingerprint, inside: None }
     };
     found.into_iter().map(told).collect()
 }
@@ -212,7 +236,7 @@ fn as_json(name: &str, told: &Told) -> String {
         "kind": finding.kind.as_str(), "type": finding.type_name, "line": told.line, "column": told.column,
         "why": finding.why.as_str(), "check": check_name(finding.check),
         "score": f64::from((finding.score.value() * 100.0).round()) / 100.0,
-        "masked": told.masked, "replacement": finding.replacement,
+        "masked": told.masked, "replacement": finding.replacement, "inside": told.inside,
     })
     .to_string()
 }
@@ -228,7 +252,8 @@ fn for_people(name: &str, told: &Told, colour: bool) -> String {
     let paint =
         |code: &str, text: &str| if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
     let hue = if finding.kind == Kind::Secret { "31" } else { "33" };
-    let shown = name.replace(|c: char| c.is_control(), "?");
+    let inside = told.inside.as_ref().map(|member| format!("!{member}")).unwrap_or_default();
+    let shown = format!("{name}{inside}").replace(|c: char| c.is_control(), "?");
     let place = paint("1", &format!("{shown}:{}:{}", told.line, told.column));
     let what = paint(hue, &format!("{} {}", finding.kind.as_str(), finding.type_name));
     let becomes = if finding.replacement.is_empty() { "nothing" } else { &finding.replacement };

@@ -9,17 +9,18 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use certus_sanitizer::decode::Encoding;
-use certus_sanitizer::{Format, Kind, Learn, Learnt, Policy, PseudonymKey, Redaction, Sanitizer};
+use certus_sanitizer::{Format, Kind, Learn, Learnt, Place, Policy, PseudonymKey, Redaction, Sanitizer};
 use ignore::WalkBuilder;
 use indicatif::{ProgressBar, ProgressStyle};
 use similar::TextDiff;
 use tokio_util::sync::CancellationToken;
 
-use super::CliError;
+use super::item::Item;
+use super::{CliError, beside};
 use crate::config::{Config, SourceKind};
-use crate::extract;
-use crate::limits;
 
+/// Columns of a terminal on which both sides of a diff stand beside each other.
+const SIDE_BY_SIDE_MIN: usize = 100;
 /// Rounds in which what masking brought together is masked again.
 const MASK_ROUNDS_MAX: usize = 4;
 
@@ -39,12 +40,6 @@ fn word(kind: Kind) -> &'static str {
     kind.as_str()
 }
 
-/// What a file was read as.
-pub(super) enum Item {
-    Text(Vec<u8>),
-    LeftOut(String),
-}
-
 /// A file or link of a tree.
 pub(super) struct Entry {
     path: PathBuf,
@@ -55,7 +50,10 @@ pub(super) struct Entry {
 
 impl Entry {
     pub(super) fn read(&self) -> Item {
-        if self.link { Item::LeftOut("symbolic link".to_owned()) } else { read(&self.path) }
+        if self.link {
+            return Item::LeftOut("symbolic link".to_owned());
+        }
+        Item::read(&self.path, &self.name.to_string_lossy())
     }
 }
 
@@ -155,21 +153,6 @@ fn progress() -> ProgressBar {
     style.map_or(bar.clone(), |style| bar.with_style(style))
 }
 
-fn read(path: &Path) -> Item {
-    match fs::metadata(path) {
-        Ok(metadata) if metadata.len() > limits::FILE_BYTES_CEILING => {
-            return Item::LeftOut("larger than 1 GiB".to_owned());
-        }
-        Ok(_) => {}
-        Err(error) => return Item::LeftOut(error.to_string()),
-    }
-    match fs::read(path) {
-        Ok(bytes) if extract::is_text(&bytes) => Item::Text(bytes),
-        Ok(_) => Item::LeftOut("binary".to_owned()),
-        Err(error) => Item::LeftOut(error.to_string()),
-    }
-}
-
 /// How a sanitized copy is made.
 pub(super) struct Making {
     pub(super) policy: Policy,
@@ -193,7 +176,7 @@ pub(super) fn sanitize(
         in_order(
             &entries,
             stop,
-            |entry| learnt_from(&sanitizer, entry),
+            |entry| learnt_from(&sanitizer, &entry.name.to_string_lossy(), &entry.read()),
             |_, found| {
                 learnt.merge(found);
                 Ok(())
@@ -201,20 +184,25 @@ pub(super) fn sanitize(
         )?;
     }
     let clean = |entry: &Entry| {
-        let bytes = match entry.read() {
-            Item::Text(bytes) => bytes,
-            Item::LeftOut(why) => return Err(why),
+        let name = entry.name.to_string_lossy();
+        let item = entry.read();
+        let own = match making.learn {
+            Learn::File => learnt_from(&sanitizer, &name, &item),
+            Learn::Run | Learn::Off => Learnt::default(),
         };
-        let own =
-            if making.learn == Learn::File { learnt_from(&sanitizer, entry) } else { Learnt::default() };
         let learnt = if making.learn == Learn::File { &own } else { &learnt };
-        let format = Format::detect(&entry.name.to_string_lossy(), &bytes);
-        let clean = sanitizer.document_at(&entry.name.to_string_lossy(), &bytes, format, learnt);
-        clean.map(|clean| clean.into_inner().bytes).map_err(|error| error.to_string())
+        let named = sanitizer.string(&name, Place::Path).map_err(|error| error.to_string())?;
+        Ok::<_, String>((item.cleaned(&name, &sanitizer, learnt)?, named.into_inner()))
     };
     let mut left_out = 0;
     in_order(&entries, stop, clean, |entry, clean| match clean {
-        Ok(clean) => {
+        Ok((clean, named)) => {
+            if let Some(found) = named.redactions.first() {
+                eprintln!(
+                    "certus-agent: a file's name was kept that holds {}: {}",
+                    found.type_name, named.text
+                );
+            }
             let target = out.join(&entry.name);
             let folder = target.parent().unwrap_or(out);
             fs::create_dir_all(folder).map_err(|error| unmade(folder, error))?;
@@ -233,15 +221,13 @@ pub(super) fn sanitize(
 }
 
 /// The values of a file; of one that can't be sanitized none, since it is left out anyway.
-fn learnt_from(sanitizer: &Sanitizer, entry: &Entry) -> Learnt {
+fn learnt_from(sanitizer: &Sanitizer, name: &str, item: &Item) -> Learnt {
     let mut learnt = Learnt::default();
-    if let Item::Text(bytes) = entry.read() {
-        let format = Format::detect(&entry.name.to_string_lossy(), &bytes);
-        if sanitizer.learn_at(&entry.name.to_string_lossy(), &bytes, format, &mut learnt).is_err() {
-            return Learnt::default();
-        }
+    let Some(text) = item.text() else { return learnt };
+    match sanitizer.learn_at(name, text, Format::detect(name, text), &mut learnt) {
+        Ok(()) => learnt,
+        Err(_) => Learnt::default(),
     }
-    learnt
 }
 
 pub(super) fn preview(
@@ -256,11 +242,13 @@ pub(super) fn preview(
     let sanitizer = Sanitizer::new(policy, key).map_err(failed)?;
     let mut learnt = Learnt::default();
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let mut each = |path: &Path, item: Item| match item {
-        Item::Text(bytes) => show(&sanitizer, &mut learnt, &mut out, (path, &bytes, json)),
-        Item::LeftOut(why) => {
+    let mut each = |path: &Path, item: Item| {
+        if let Item::LeftOut(why) = &item {
             eprintln!("certus-agent: {} would not leave: {why}", path.display());
-            Ok(())
+        }
+        match item.text() {
+            Some(text) => show(&sanitizer, &mut learnt, &mut out, (path, text, json)),
+            None => Ok(()),
         }
     };
     let bare = !path.join(".git").exists() && path.join("objects").is_dir() && path.join("HEAD").is_file();
@@ -296,12 +284,7 @@ fn head_files(
     walked.map_err(data)?;
     for (name, id) in blobs {
         let blob = repository.find_blob(id).map_err(data)?;
-        let item = if extract::is_text(blob.content()) {
-            Item::Text(blob.content().to_vec())
-        } else {
-            Item::LeftOut("binary".to_owned())
-        };
-        each(Path::new(&name), item)?;
+        each(Path::new(&name), Item::of(&name, blob.content().to_vec()))?;
     }
     Ok(())
 }
@@ -343,8 +326,18 @@ fn show(
         return Ok(());
     }
     let diff = TextDiff::from_lines(&before, &after);
-    let shown = diff.unified_diff().header(&format!("a/{name}"), &format!("b/{name}")).to_string();
+    let shown = match width() {
+        Some(width) if width >= SIDE_BY_SIDE_MIN => beside::shown(&name, &diff, width),
+        _ => diff.unified_diff().header(&format!("a/{name}"), &format!("b/{name}")).to_string(),
+    };
     write!(out, "{shown}").map_err(unwritten)
+}
+
+/// Columns of the terminal that reads the answer; `None` where it is none.
+fn width() -> Option<usize> {
+    let size =
+        io::stdout().is_terminal().then(|| rustix::termios::tcgetwinsize(io::stdout())).and_then(Result::ok);
+    size.map(|size| usize::from(size.ws_col))
 }
 
 /// The text with every value as asterisks, as often as it takes; `None` where that can't be done.

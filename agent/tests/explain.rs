@@ -1,0 +1,186 @@
+//! The commands that explain, as real processes: what scan reports is what sanitize takes out, no value is told, baselines
+//! hide what they know, and a wrong policy is refused with line and reason.
+#![expect(clippy::unwrap_used, reason = "a failure ends the test")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// A token of a forge, made here so that none stands in the repository.
+fn token(seed: u64) -> String {
+    let letters = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    let letter = |i: u64| {
+        let n = (seed * 64 + i + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
+        char::from(letters[((n.wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 40) % 62) as usize])
+    };
+    format!("{}_{}", "ghp", (0..36).map(letter).collect::<String>())
+}
+
+fn agent(dir: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_certus-agent"))
+        .current_dir(dir)
+        .args(["--config", "agent.toml"])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+fn told(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn complaint(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A configured agent with its key, and a tree with values and a file that is no text.
+fn place() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    fs::write(path("agent.toml"), format!("state_dir = {:?}\n", path("state"))).unwrap();
+    fs::create_dir(path("tree")).unwrap();
+    fs::write(path("tree/a.txt"), format!("one\n  é use {} now\n", token(1))).unwrap();
+    fs::write(path("tree/b.txt"), "write to jane@acme-corp.org today\n").unwrap();
+    fs::write(path("tree/c.bin"), [0u8, 1, 2, 3, 255, 0, 9, 1]).unwrap();
+    fs::write(path("tree/d.txt"), "nothing here\n").unwrap();
+    assert!(agent(dir.path(), &["key", "new"]).status.success());
+    dir
+}
+
+fn rows(dir: &Path) -> Vec<Value> {
+    let output = agent(dir, &["scan", "--json", "tree"]);
+    assert!(output.status.success(), "{}", complaint(&output));
+    told(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn what_scan_reports_sanitize_takes_out_and_nothing_else() {
+    let dir = place();
+    let rows = rows(dir.path());
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    let output = agent(dir.path(), &["sanitize", "--learn", "off", "tree", "--out", "out"]);
+    assert!(
+        output.status.success() && complaint(&output).contains("1 files were left out"),
+        "{}",
+        complaint(&output)
+    );
+    for name in ["a.txt", "b.txt", "d.txt"] {
+        let mut wanted = fs::read(dir.path().join("tree").join(name)).unwrap();
+        for row in rows.iter().rev().filter(|row| row["path"] == name) {
+            let at = |key: &str| row[key].as_u64().unwrap() as usize;
+            wanted.splice(at("start")..at("end"), row["replacement"].as_str().unwrap().bytes());
+        }
+        assert_eq!(fs::read(dir.path().join("out").join(name)).unwrap(), wanted, "{name}");
+    }
+    assert!(!dir.path().join("out/c.bin").exists());
+}
+
+#[test]
+fn a_finding_says_where_why_and_how_sure_but_not_what() {
+    let dir = place();
+    let row = &rows(dir.path())[0];
+    assert_eq!(
+        (&row["line"], &row["column"], &row["why"]),
+        (&2.into(), &9.into(), &"prefix".into()),
+        "{row}"
+    );
+    assert!(row["score"].as_f64().unwrap() >= 0.95 && row["masked"] == format!("{}_****", "ghp"), "{row}");
+    let output = agent(dir.path(), &["scan", "tree"]);
+    let (answer, summary) = (told(&output), complaint(&output));
+    assert!(
+        answer.contains("a.txt:2:9: secret GITHUB_TOKEN") && answer.contains("b.txt:1:10: pii EMAIL ****"),
+        "{answer}"
+    );
+    assert!(
+        !answer.contains(&token(1)[8..]) && !answer.contains("jane") && !answer.contains('\x1b'),
+        "{answer}"
+    );
+    assert!(summary.contains("2 findings") && summary.contains("1 files not looked at"), "{summary}");
+}
+
+#[test]
+fn sarif_is_whole_and_holds_no_value() {
+    let dir = place();
+    let output = agent(dir.path(), &["scan", "--sarif", "tree"]);
+    let text = told(&output);
+    let log: Value = serde_json::from_str(&text).unwrap();
+    let run = &log["runs"][0];
+    let results = run["results"].as_array().unwrap();
+    assert_eq!((results.len(), &log["version"]), (2, &"2.1.0".into()));
+    let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
+    for result in results {
+        let rule = rules.iter().find(|rule| rule["id"] == result["ruleId"]).unwrap();
+        assert!(rule["helpUri"].as_str().unwrap().starts_with("https://"));
+        assert!(result["partialFingerprints"]["certus/v1"].is_string());
+    }
+    assert!(!text.contains(&token(1)[8..]) && !text.contains("jane"));
+}
+
+#[test]
+fn a_baseline_hides_what_it_knows_and_fail_on_tells_the_rest() {
+    let dir = place();
+    let scan = |arguments: &[&str]| agent(dir.path(), &[&["scan", "tree"], arguments].concat());
+    assert_eq!(scan(&["--fail-on", "secret"]).status.code(), Some(1));
+    assert!(scan(&["--write-baseline", "base"]).status.success());
+    let base = fs::read_to_string(dir.path().join("base")).unwrap();
+    assert!(base.lines().count() == 3 && !base.contains("jane") && !base.contains("ghp"), "{base}");
+    let again = scan(&["--baseline", "base", "--fail-on", "any"]);
+    assert!(again.status.success() && told(&again).is_empty(), "{}", told(&again));
+    fs::write(dir.path().join("tree/d.txt"), format!("new {}\n", token(2))).unwrap();
+    let more = scan(&["--baseline", "base", "--fail-on", "any"]);
+    assert_eq!((more.status.code(), told(&more).lines().count()), (Some(1), 1));
+    fs::remove_file(dir.path().join("state/pseudonym.key")).unwrap();
+    let keyless = scan(&["--write-baseline", "other"]);
+    assert!(
+        keyless.status.code() == Some(65) && complaint(&keyless).contains("key new"),
+        "{}",
+        complaint(&keyless)
+    );
+}
+
+#[test]
+fn a_policy_file_counts_and_a_wrong_one_is_refused_with_its_line() {
+    let dir = place();
+    let policy = dir.path().join("policy.toml");
+    fs::write(&policy, "off = [\"EMAIL\"]\n[action]\nGITHUB_TOKEN = \"mask\"\n").unwrap();
+    let output = agent(dir.path(), &["scan", "--policy", "policy.toml", "tree"]);
+    let answer = told(&output);
+    assert!(answer.lines().count() == 1 && answer.contains("MASKED_GITHUB_TOKEN_xxxx"), "{answer}");
+    fs::write(&policy, "\n[[rule]]\nid = \"x\"\ntype = \"X\"\nregex = 'abc'\nexamples = [\"abd\"]\n")
+        .unwrap();
+    for arguments in [
+        &["scan", "--policy", "policy.toml", "tree"][..],
+        &["sanitize", "--policy", "policy.toml", "tree", "--out", "o"],
+    ] {
+        let output = agent(dir.path(), arguments);
+        let wanted = "certus-agent: policy.toml, line 2: rule x: it finds nothing in its example 1\n";
+        assert_eq!((output.status.code(), complaint(&output).as_str()), (Some(64), wanted));
+    }
+    let output = agent(dir.path(), &["rules", "test", "policy.toml"]);
+    assert!(
+        output.status.code() == Some(65) && told(&output).starts_with("FAIL x, line 2: "),
+        "{}",
+        told(&output)
+    );
+    fs::write(dir.path().join("agent.toml"), "state_dir = \"state\"\n[sanitize]\npolicy = \"policy.toml\"\n")
+        .unwrap();
+    let output = agent(dir.path(), &["config", "check"]);
+    assert!(
+        complaint(&output).contains("agent.toml, line 3: policy.toml, line 2: rule x"),
+        "{}",
+        complaint(&output)
+    );
+}
+
+#[test]
+fn rules_can_be_listed_and_shown() {
+    let dir = place();
+    let listed = told(&agent(dir.path(), &["rules", "ls", "--json"]));
+    let first: Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
+    let shown = told(&agent(dir.path(), &["rules", "show", first["id"].as_str().unwrap()]));
+    assert!(shown.contains(first["source"].as_str().unwrap()), "{shown}");
+    assert_eq!(agent(dir.path(), &["rules", "show", "no-such-rule"]).status.code(), Some(65));
+}
