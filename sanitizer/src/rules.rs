@@ -49,6 +49,7 @@ pub(crate) const TABLES: &[(&str, &str)] = &[
     ("structure", include_str!("../rules/structure.toml")),
     ("address", include_str!("../rules/address.toml")),
     ("personal", include_str!("../rules/personal.toml")),
+    ("persons", include_str!("../rules/persons.toml")),
 ];
 
 const REGEX_BYTES_MAX: usize = 2 << 20;
@@ -195,6 +196,14 @@ pub enum Finder {
     Ipv6,
     /// A hardware address.
     Mac,
+    /// A person's name, in a place for names.
+    Person,
+    /// A postal address.
+    Address,
+    /// A date of birth.
+    Birth,
+    /// Where somebody is.
+    Position,
 }
 
 /// In which profiles a rule is used.

@@ -16,12 +16,18 @@ use crate::simd::{BLOCK, Block, Lanes};
 
 mod address;
 mod assignment;
+mod cue;
 mod custom;
+mod date;
 mod hints;
 mod literals;
 mod number;
+mod person;
+mod place;
+mod position;
 mod run;
 mod starts;
+mod table;
 mod word;
 
 use starts::Starts;
@@ -64,6 +70,7 @@ pub(crate) struct Scanner {
     numbers: number::Numbers,
     addresses: address::Addresses,
     custom: custom::Custom,
+    persons: cue::Persons,
 }
 
 /// Blocks told of at once: the bits stay in the first-level cache.
@@ -95,6 +102,7 @@ impl Scanner {
             numbers: number::Numbers::new(&rules),
             addresses: address::Addresses::new(&rules),
             custom: custom::Custom::new(&rules),
+            persons: cue::Persons::new(&rules),
             rules,
         }
     }
@@ -158,9 +166,10 @@ impl Scanner {
             hints: Hints::default(),
             within: word::Within::default(),
             looked: 0,
+            tabled: 0,
         };
         let (mut runs, mut groups) = (run::Walk::default(), number::Walk::default());
-        let mut addresses = address::Walk::default();
+        let (mut addresses, mut places) = (address::Walk::default(), place::Walk::default());
         let mut blocks = [Block::default(); BLOCKS];
         let mut from = 0;
         while from < text.len() {
@@ -173,6 +182,9 @@ impl Scanner {
                 addresses.block(&self.addresses, &mut search, at, block);
                 if block.escape | block.percent != 0 {
                     hints::block(&mut search, at, block);
+                }
+                if let Some(rule) = self.persons.address {
+                    places.block(rule, &mut search, at, block);
                 }
                 if block.word != 0 {
                     self.words.block(&mut search, at, block.word)?;
@@ -198,6 +210,8 @@ struct Search<'a> {
     within: word::Within,
     /// Bytes looked at beyond the one pass.
     looked: usize,
+    /// Through where tables of persons were read.
+    tabled: usize,
 }
 
 impl Search<'_> {

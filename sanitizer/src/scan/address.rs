@@ -2,10 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Search, finder, is_token};
+use super::{Search, finder, is_token, person};
 use crate::action::is_network;
 use crate::rules::{Finder, Rule};
-use crate::simd::Block;
+use crate::simd::{BLOCK, Block};
 
 /// The rules of addresses.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub(super) struct Addresses {
 #[derive(Debug, Default)]
 pub(super) struct Walk {
     done: usize,
+    before: Option<(usize, Block)>,
 }
 
 /// Of RFC 5321.
@@ -43,6 +44,14 @@ impl Walk {
     #[inline]
     pub(super) fn block(&mut self, addresses: &Addresses, search: &mut Search<'_>, at: usize, block: &Block) {
         for_each(block.at, |bit| email(addresses, search, at + bit));
+        if let Some(number) = addresses.mac {
+            if let Some((before_at, before)) = self.before.replace((at, *block)) {
+                hardware(number, search, before_at, (&before, block));
+            }
+            if at + BLOCK >= search.text.len() {
+                hardware(number, search, at, (block, &Block::default()));
+            }
+        }
         // The neighbour of the first and of the last byte may stand in another block.
         let dots = block.dot & (block.digit << 1 | 1) & (block.digit >> 1 | 1 << 63);
         for_each(dots, |bit| {
@@ -60,6 +69,42 @@ impl Walk {
                 self.done = colons_at(addresses, search, at + bit).unwrap_or(self.done);
             }
         });
+    }
+}
+
+/// `00-11-22-33-44-55`, of which three pairs are told by bits, and `0011.2233.4455`, of which the first dot is.
+#[inline]
+fn hardware(rule: u16, search: &mut Search<'_>, at: usize, (now, next): (&Block, &Block)) {
+    let both = |now: u64, next: u64| u128::from(now) | u128::from(next) << BLOCK;
+    let (hex, alnum, dot) = (both(now.hex, next.hex), both(now.alnum, next.alnum), both(now.dot, next.dot));
+    let pair = hex & hex >> 1 & !(alnum >> 2);
+    let pairs = pair & pair >> 3 & pair >> 6 & pair >> 9;
+    let four = hex & hex >> 1 & hex >> 2 & hex >> 3;
+    let fours = four & four >> 5 & dot >> 4 & dot >> 9;
+    let starts = (pairs | fours) as u64;
+    for_each(starts, |bit| {
+        let start = at + bit;
+        let Some(value) = search.text.get(start..start + 17) else {
+            return hardware_at(rule, search, start, 14);
+        };
+        let dashes = value
+            .iter()
+            .enumerate()
+            .all(|(i, b)| if i % 3 == 2 { *b == b'-' } else { b.is_ascii_hexdigit() });
+        hardware_at(rule, search, start, if dashes { 17 } else { 14 });
+    });
+}
+
+fn hardware_at(rule: u16, search: &mut Search<'_>, start: usize, length: usize) {
+    let text = search.text;
+    let Some(value) = text.get(start..start + length) else { return };
+    let joins =
+        |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    let dotted = length == 17
+        || value.iter().enumerate().all(|(i, b)| if i % 5 == 4 { *b == b'.' } else { b.is_ascii_hexdigit() });
+    if dotted && !joins(start.checked_sub(1).and_then(|at| text.get(at))) && !joins(text.get(start + length))
+    {
+        search.offer(rule, start, start + length);
     }
 }
 
@@ -102,6 +147,9 @@ fn email(addresses: &Addresses, search: &mut Search<'_>, at: usize) {
     let ours = start < at && is_token(text, start, at);
     if start < at && named && !goes_on && !ours && !domain.starts_with(b".") {
         search.offer(number, start, at + 1 + domain.len());
+        if let Some(rule) = search.scanner.persons.name {
+            person::before_address(search, rule, start);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Of each word only a window of four bytes, the rarest of it, is looked for in the whole text.
 
+use super::cue::{CUES, Cue, Persons};
 use super::literals::Literals;
 use super::{Search, assignment, finder};
 use crate::SanitizeError;
@@ -31,6 +32,8 @@ enum Hook {
     Password,
     /// A part of names for other secrets.
     Secret,
+    /// A word that something of a person follows, which begins so many bytes before.
+    Person { word: &'static [u8], cue: Cue, offset: usize },
 }
 
 /// Values of a list that are looked at.
@@ -70,6 +73,11 @@ impl Words {
         if secret.is_some() {
             hooks
                 .extend(credential::SECRET_STEMS.iter().map(|stem| (stem.as_bytes().to_vec(), Hook::Secret)));
+        }
+        if Persons::new(rules).any() {
+            for (cue, words) in CUES {
+                hooks.extend(words.iter().map(|word| person(*cue, word.as_bytes())));
+            }
         }
         let beginnings = Beginnings::new(hooks.iter().map(|(window, _)| &window[..]));
         let windows = Literals::new(
@@ -111,6 +119,13 @@ impl Words {
             }
             Hook::Password => assigned(search, place, self.password, Finder::Password),
             Hook::Secret => assigned(search, place, self.secret, Finder::Secret),
+            Hook::Person { word, cue, offset } => {
+                let Some(start) = place.checked_sub(*offset) else { return Ok(()) };
+                let end = start + word.len();
+                if search.text.get(start..end).is_some_and(|there| same(there, word)) {
+                    cue.look(search, &search.scanner.persons, start, end);
+                }
+            }
         }
         Ok(())
     }
@@ -205,6 +220,17 @@ impl Within {
             *self = Self { end, names: 0 };
         }
     }
+}
+
+/// The window of a word that announces persons.
+fn person(cue: Cue, word: &'static [u8]) -> (Vec<u8>, Hook) {
+    let offset = rarest(word);
+    (word[offset..word.len().min(offset + WINDOW)].to_vec(), Hook::Person { word, cue, offset })
+}
+
+/// Whether two texts are the same but for the case of their letters.
+fn same(there: &[u8], word: &[u8]) -> bool {
+    there.eq_ignore_ascii_case(word)
 }
 
 /// Where the rarest window of a word begins.

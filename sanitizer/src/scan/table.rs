@@ -1,0 +1,318 @@
+//! Columns of persons: CSV and its like below a header, and the rows of an SQL `INSERT`.
+//!
+//! A header says what stands in each column; every cell of a column for names, streets or dates of birth is one, however it
+//! is written.
+
+use super::Search;
+use super::cue::Persons;
+use super::date::date_at;
+
+/// Bytes of a header at the most.
+const HEADER_BYTES: usize = 2048;
+/// Bytes of a row at the most.
+const ROW_BYTES: usize = 1 << 14;
+/// Columns looked at.
+const COLUMNS_MAX: usize = 128;
+/// Bytes of a cell that is a name, an address or a date at the most.
+const CELL_BYTES: usize = 200;
+
+/// What stands in a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Name,
+    /// A name if other columns are of a person.
+    Perhaps,
+    Address,
+    Birth,
+    /// Of a person, and found otherwise.
+    Personal,
+    Other,
+}
+
+const NAMES: [&str; 34] = [
+    "firstname",
+    "lastname",
+    "fullname",
+    "surname",
+    "givenname",
+    "familyname",
+    "middlename",
+    "maidenname",
+    "displayname",
+    "customername",
+    "clientname",
+    "patientname",
+    "employeename",
+    "contactname",
+    "cardholdername",
+    "cardholder",
+    "vorname",
+    "nachname",
+    "familienname",
+    "prenom",
+    "prénom",
+    "nomdefamille",
+    "nombre",
+    "apellido",
+    "apellidos",
+    "cognome",
+    "voornaam",
+    "achternaam",
+    "förnamn",
+    "efternamn",
+    "sobrenome",
+    "nomecompleto",
+    "imie",
+    "nazwisko",
+];
+const PERHAPS: [&str; 10] =
+    ["name", "nom", "nome", "naam", "namn", "navn", "nimi", "customer", "contact", "owner"];
+const ADDRESSES: [&str; 20] = [
+    "address",
+    "address1",
+    "address2",
+    "addressline1",
+    "addressline2",
+    "street",
+    "streetaddress",
+    "homeaddress",
+    "postaladdress",
+    "billingaddress",
+    "shippingaddress",
+    "anschrift",
+    "adresse",
+    "strasse",
+    "straße",
+    "direccion",
+    "dirección",
+    "indirizzo",
+    "adres",
+    "morada",
+];
+const BIRTHS: [&str; 13] = [
+    "birthdate",
+    "dateofbirth",
+    "dob",
+    "birthday",
+    "birth",
+    "geburtsdatum",
+    "datenaissance",
+    "datedenaissance",
+    "fechanacimiento",
+    "fechadenacimiento",
+    "datadinascita",
+    "geboortedatum",
+    "datanascimento",
+];
+const PERSONAL: [&str; 14] = [
+    "email",
+    "mail",
+    "emailaddress",
+    "phone",
+    "phonenumber",
+    "telephone",
+    "mobile",
+    "ssn",
+    "gender",
+    "sex",
+    "age",
+    "zip",
+    "postcode",
+    "telefon",
+];
+
+impl Column {
+    fn of(header: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(header).to_lowercase();
+        let name: String = text.chars().filter(|c| c.is_alphanumeric()).collect();
+        let is = |list: &[&str]| list.contains(&name.as_str());
+        match () {
+            () if is(&NAMES) => Self::Name,
+            () if is(&PERHAPS) => Self::Perhaps,
+            () if is(&ADDRESSES) => Self::Address,
+            () if is(&BIRTHS) => Self::Birth,
+            () if is(&PERSONAL) => Self::Personal,
+            () => Self::Other,
+        }
+    }
+}
+
+/// At a column's name, which begins at `cue`: reads the header around it and the rows below.
+pub(super) fn columns(search: &mut Search<'_>, rules: &Persons, cue: usize) {
+    let text = search.text;
+    if cue < search.tabled {
+        return;
+    }
+    let line = text[cue.saturating_sub(HEADER_BYTES)..cue].iter().rev().take_while(|b| **b != b'\n').count();
+    let start = cue - line;
+    let length = text[cue..text.len().min(cue + HEADER_BYTES)].iter().take_while(|b| **b != b'\n').count();
+    let end = cue + length;
+    search.tabled = end;
+    if line == HEADER_BYTES || length == HEADER_BYTES {
+        return;
+    }
+    let open = text[start..cue].iter().rposition(|b| *b == b'(').map(|at| start + at + 1);
+    let close = text[cue..end].iter().position(|b| *b == b')').map(|at| cue + at);
+    if let (Some(open), Some(close)) = (open, close) {
+        if let Some(header) = header(&text[open..close], b',') {
+            search.tabled = inserted(search, rules, &header, close + 1);
+        }
+        return;
+    }
+    let Some(separator) = [b'\t', b';', b'|', b','].into_iter().find(|sign| text[start..end].contains(sign))
+    else {
+        return;
+    };
+    let Some(header) = header(&text[start..end], separator) else { return };
+    let mut at = end + 1;
+    while at < text.len() {
+        let Some(next) = row(search, rules, &header, (at, separator)) else { break };
+        at = next;
+    }
+    search.tabled = at.max(end);
+}
+
+/// The columns of a header, if it is one of persons: short names, none of them a value.
+fn header(line: &[u8], separator: u8) -> Option<Vec<Column>> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let named = |cell: &[u8]| {
+        let cell = cell.trim_ascii();
+        let sign = |b: &u8| {
+            b.is_ascii_alphanumeric()
+                || matches!(b, b'_' | b'-' | b' ' | b'.' | b'"' | b'\'' | b'`' | b'/' | b'[' | b']')
+                || *b >= 0x80
+        };
+        cell.len() <= 48
+            && cell.iter().all(sign)
+            && (cell.is_empty() || cell.iter().any(u8::is_ascii_alphabetic))
+    };
+    let cells = || line.split(|b| *b == separator);
+    if cells().count() < 2 || cells().count() > COLUMNS_MAX || !cells().all(named) {
+        return None;
+    }
+    let mut columns: Vec<Column> = cells().map(Column::of).collect();
+    let personal = columns.iter().filter(|column| !matches!(column, Column::Other | Column::Perhaps)).count();
+    for column in columns.iter_mut().filter(|column| **column == Column::Perhaps) {
+        *column = if personal > 0 { Column::Name } else { Column::Other };
+    }
+    columns
+        .iter()
+        .any(|column| matches!(column, Column::Name | Column::Address | Column::Birth))
+        .then_some(columns)
+}
+
+/// Takes out a row's cells; behind its line, `None` where it is no row of this table.
+fn row(
+    search: &mut Search<'_>,
+    rules: &Persons,
+    header: &[Column],
+    (start, separator): (usize, u8),
+) -> Option<usize> {
+    let text = search.text;
+    let to = text.len().min(start + ROW_BYTES);
+    let mut cells: Vec<(usize, usize)> = Vec::with_capacity(header.len());
+    let mut at = start;
+    let next = loop {
+        let quote = text.get(at).copied().filter(|b| *b == b'"');
+        let from = at + usize::from(quote.is_some());
+        let mut end = from;
+        match quote {
+            Some(quote) => {
+                while end < to && (text[end] != quote || text.get(end + 1) == Some(&quote)) {
+                    end += 1 + usize::from(text[end] == quote);
+                }
+                at = end + 1;
+            }
+            None => {
+                end += text[from..to].iter().take_while(|b| **b != separator && **b != b'\n').count();
+                at = end;
+            }
+        }
+        cells.push((from, end.min(to)));
+        if at < to && text[at] == separator && cells.len() <= header.len() {
+            at += 1;
+            continue;
+        }
+        at += usize::from(text.get(at) == Some(&b'\r'));
+        break match text.get(at) {
+            None => text.len(),
+            Some(b'\n') => at + 1,
+            Some(_) => return None,
+        };
+    };
+    if cells.len() != header.len() {
+        return None;
+    }
+    for (column, (from, to)) in header.iter().zip(cells) {
+        cell(search, rules, *column, from, to);
+    }
+    Some(next)
+}
+
+/// The rows of `VALUES (…), (…)`; behind the last.
+fn inserted(search: &mut Search<'_>, rules: &Persons, header: &[Column], from: usize) -> usize {
+    let text = search.text;
+    let spaces = |at: usize| {
+        at + text[at.min(text.len())..].iter().take(256).take_while(|b| b.is_ascii_whitespace()).count()
+    };
+    let mut at = spaces(from);
+    if !text.get(at..at + 6).is_some_and(|word| word.eq_ignore_ascii_case(b"values")) {
+        return from;
+    }
+    at = spaces(at + 6);
+    while text.get(at) == Some(&b'(') {
+        let to = text.len().min(at + ROW_BYTES);
+        at += 1;
+        for column in header {
+            at = spaces(at).min(to);
+            let quoted = text.get(at) == Some(&b'\'');
+            let start = at + usize::from(quoted);
+            let mut end = start;
+            if quoted {
+                while end < to && (text[end] != b'\'' || text.get(end + 1) == Some(&b'\'')) {
+                    end += 1 + usize::from(matches!(text[end], b'\'' | b'\\'));
+                }
+                cell(search, rules, *column, start, end.min(to));
+                at = end + 1;
+            } else {
+                at +=
+                    text[start.min(to)..to].iter().take_while(|b| !matches!(b, b',' | b')' | b'\n')).count();
+            }
+            at = spaces(at.min(to));
+            if text.get(at) != Some(&b',') {
+                break;
+            }
+            at += 1;
+        }
+        if text.get(at) != Some(&b')') {
+            break;
+        }
+        at = spaces(at + 1);
+        if text.get(at) != Some(&b',') {
+            break;
+        }
+        at = spaces(at + 1);
+    }
+    at
+}
+
+fn cell(search: &mut Search<'_>, rules: &Persons, column: Column, start: usize, end: usize) {
+    let text = search.text;
+    let lead = text[start..end].iter().take_while(|b| matches!(b, b' ' | b'\'')).count();
+    let value = text[start + lead..end].trim_ascii_end();
+    let start = start + lead;
+    let letters = value.iter().filter(|b| b.is_ascii_alphabetic() || **b >= 0x80).count();
+    let null = value.eq_ignore_ascii_case(b"null") || value.eq_ignore_ascii_case(b"none");
+    if value.is_empty() || value.len() > CELL_BYTES || null {
+        return;
+    }
+    let rule = match column {
+        Column::Name if letters >= 2 && !value.iter().any(u8::is_ascii_digit) => rules.name,
+        Column::Address if letters >= 2 => rules.address,
+        Column::Birth if date_at(text, start).is_some() => rules.birth,
+        _ => None,
+    };
+    if let Some(rule) = rule {
+        search.offer(rule, start, start + value.len());
+    }
+}
