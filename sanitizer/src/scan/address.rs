@@ -72,7 +72,7 @@ impl Walk {
     }
 }
 
-/// `00-11-22-33-44-55`, of which three pairs are told by bits, and `0011.2233.4455`, of which the first dot is.
+/// `00-11-22-33-44-55`, of which four pairs are told by bits, and `0011.2233.4455`, of which the first dot is.
 #[inline]
 fn hardware(rule: u16, search: &mut Search<'_>, at: usize, (now, next): (&Block, &Block)) {
     let both = |now: u64, next: u64| u128::from(now) | u128::from(next) << BLOCK;
@@ -87,10 +87,9 @@ fn hardware(rule: u16, search: &mut Search<'_>, at: usize, (now, next): (&Block,
         let Some(value) = search.text.get(start..start + 17) else {
             return hardware_at(rule, search, start, 14);
         };
-        let dashes = value
-            .iter()
-            .enumerate()
-            .all(|(i, b)| if i % 3 == 2 { *b == b'-' } else { b.is_ascii_hexdigit() });
+        let dashes = value.iter().enumerate().all(|(i, b)| {
+            if i % 3 == 2 { *b == value[2] && matches!(b, b'-' | b':') } else { b.is_ascii_hexdigit() }
+        });
         hardware_at(rule, search, start, if dashes { 17 } else { 14 });
     });
 }
