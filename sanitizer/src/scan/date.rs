@@ -114,9 +114,8 @@ fn month(text: &[u8], at: usize) -> Option<usize> {
         head.extend(c.to_lowercase());
         end += length;
     }
-    let begins = |month: &&str| head.starts_with(*month);
-    (MONTHS.iter().any(|month| begins(&month)) || MORE_MONTHS.iter().any(|month| begins(&month)))
-        .then_some(end)
+    let begins = |month: &&'static str| head.starts_with(*month);
+    MONTHS.iter().chain(&MORE_MONTHS).any(begins).then_some(end)
 }
 
 /// Over spaces, stops, commas, `de`, `of`.

@@ -85,7 +85,7 @@ fn word_at(text: &[u8], at: usize) -> Option<(usize, char, usize)> {
     while let Some((c, length)) = char_at(text, end) {
         let joined = matches!(c, '-') || apostrophe(c);
         let goes_on = char_at(text, end + length).is_some_and(|(next, _)| next.is_alphabetic());
-        if !c.is_alphabetic() && !(joined && goes_on) || end - at > WORD_BYTES_MAX {
+        if !(c.is_alphabetic() || joined && goes_on) || end - at > WORD_BYTES_MAX {
             break;
         }
         capitals += usize::from(c.is_uppercase());
