@@ -9,6 +9,8 @@ use crate::surprise::Makeup;
 const CLOSES_BYTES: usize = 160;
 /// What is encrypted is no shorter in base64.
 const SEALED_MIN: usize = 26;
+/// Numbers of 128 bits and more in hexadecimal digits behind `0x` are keys.
+const KEY_MIN: usize = 34;
 
 /// Whether the value is code.
 pub(super) fn is_code(text: &[u8], value: &[u8], found: &Assigned) -> bool {
@@ -64,10 +66,9 @@ fn closes_behind(text: &[u8], value: &[u8], end: usize) -> bool {
 fn is_number(value: &[u8]) -> bool {
     let digit = |b: &u8| b.is_ascii_hexdigit() || b"xX_.-uiLU".contains(b);
     let letters = || value.iter().filter(|b| b.is_ascii_alphabetic()).count();
+    let hex = value.starts_with(b"0x") || value.starts_with(b"0X");
     value.iter().all(digit)
-        && (value.starts_with(b"0x")
-            || value.starts_with(b"0X")
-            || value[0].is_ascii_digit() && letters() <= 3 && value.len() < 16)
+        && (hex && value.len() < KEY_MIN || value[0].is_ascii_digit() && letters() <= 3 && value.len() < 16)
 }
 
 /// Whether it is the name of something: `a.b.c` is a field, `SOME_NAME` a constant.

@@ -342,7 +342,7 @@ fn up_to_comma(value: &[u8]) -> usize {
         let named = rest.iter().take_while(|b| in_name(**b)).count();
         rest.is_empty()
             || named == 0 && matches!(rest[0], b'{' | b'[' | b'(')
-            || matches!(rest.get(named), Some(b'=' | b':')) && named > 0
+            || matches!(rest.get(named), Some(b'=' | b':')) && rest[0].is_ascii_alphabetic()
     };
     value
         .iter()
@@ -417,7 +417,6 @@ mod tests {
             ("let password: &str = \"v1\";", "v1", Manner::Quoted),
             ("password: str = 'v1'", "v1", Manner::Quoted),
             ("<password>v1</password>", "v1", Manner::Tagged),
-            ("<add key=\"Password\" value=\"v1\"/>", "", Manner::Quoted),
             ("https://h/x?password=v1&y=2", "v1", Manner::Bare),
             ("SetPassword(\"v1\")", "v1", Manner::Quoted),
             ("define('PASSWORD', 'v1');", "v1", Manner::Quoted),
@@ -428,10 +427,14 @@ mod tests {
             ("{\\\"password\\\": \\\"v1\\\"}", "v1", Manner::Quoted),
             ("const char *password = \"v1\";", "v1", Manner::Quoted),
             ("password := `v1`", "v1", Manner::Quoted),
+            ("password=a,b!c", "a,b!c", Manner::Bare),
+            ("password=v1,user=x", "v1", Manner::Bare),
+            ("<add key=\"Password\" value=\"v1\"/>", "v1", Manner::Quoted),
+            ("password: |\n  v 1\n", "v 1", Manner::Quoted),
+            ("password = <<EOT\nv1\nEOT", "v1", Manner::Quoted),
+            ("ENV PASSWORD v1", "v1", Manner::Bare),
+            ("userPassword:: v1", "v1", Manner::Loose),
         ] {
-            if wanted.is_empty() {
-                continue;
-            }
             assert_eq!(value(text), Some((wanted, manner)), "{text}");
         }
     }
