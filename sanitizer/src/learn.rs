@@ -42,6 +42,10 @@ impl std::str::FromStr for Learn {
 const VALUES_MAX: usize = 1 << 16;
 const LENGTH_MIN: usize = 8;
 const LENGTH_MAX: usize = 4096;
+/// Digits alone are remembered if they are more than a time or a count has.
+const NUMBER_MIN: usize = 15;
+/// Whatever is so long is no ordinary word.
+const PHRASE_MIN: usize = 20;
 /// Bits a letter of values that hold no digit.
 const SURPRISE_MIN: f32 = 4.5;
 /// A value's encodings are looked for if it has so many bytes.
@@ -58,7 +62,11 @@ impl Learnt {
     /// Remembers a value of this rule if it is long and odd enough not to be an ordinary word.
     pub(crate) fn note(&mut self, value: &[u8], rule: u16) {
         let digits = value.iter().any(u8::is_ascii_digit) && value.iter().any(u8::is_ascii_alphabetic);
-        let odd = digits || Makeup::of(value).surprise() >= SURPRISE_MIN;
+        let number = value.len() >= NUMBER_MIN && value.iter().all(u8::is_ascii_digit);
+        let various = value.iter().any(|byte| *byte != value[0]);
+        let odd = digits
+            || various && (number || value.len() >= PHRASE_MIN)
+            || Makeup::of(value).surprise() >= SURPRISE_MIN;
         if (LENGTH_MIN..=LENGTH_MAX).contains(&value.len()) && odd {
             self.keep(value.to_vec(), rule);
         }
@@ -103,7 +111,7 @@ impl Learnt {
     }
 }
 
-/// A value as it is, in a JSON string, in a URL, and in base64 at each of three offsets.
+/// A value as it is, in a JSON string, in a URL, in hexadecimal digits, and in base64 at each of three offsets.
 fn forms(value: &[u8]) -> Vec<Vec<u8>> {
     let mut forms = vec![value.to_vec()];
     let mut add = |form: Vec<u8>| {
@@ -121,6 +129,8 @@ fn forms(value: &[u8]) -> Vec<Vec<u8>> {
         .flat_map(|byte| if plain(byte) { vec![*byte] } else { format!("%{byte:02X}").into_bytes() })
         .collect());
     if value.len() >= ENCODED_MIN {
+        add(data_encoding::HEXLOWER.encode(value).into_bytes());
+        add(data_encoding::HEXUPPER.encode(value).into_bytes());
         for offset in 0..3 {
             let mut shifted = vec![0; offset];
             shifted.extend_from_slice(value);

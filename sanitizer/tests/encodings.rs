@@ -247,6 +247,51 @@ fn what_is_found_in_a_blob_is_told_by_the_characters_that_spell_it() {
 }
 
 #[test]
+fn what_is_learnt_is_found_in_the_forms_that_it_may_take_whatever_the_order() {
+    let value = format!("Pw!{}", &secret(8)[8..24]);
+    let number: String = value.bytes().map(|byte| char::from(b'0' + byte % 10)).collect();
+    let sources = [format!("password = \"{value}\"\n"), format!("client_secret = \"{number}\"\n")];
+    let policy = Policy { profile: Profile::HighRecall, ..Policy::default() };
+    let sanitizer = Sanitizer::new(&policy, PseudonymKey::from_bytes([7; 32])).expect("the tables are right");
+    let learnt = |order: &[usize]| {
+        let mut learnt = Learnt::default();
+        for source in order {
+            let mut one = Learnt::default();
+            sanitizer.learn(sources[*source].as_bytes(), Format::Text, &mut one).expect("scans");
+            learnt.merge(one);
+        }
+        learnt
+    };
+    let (first, second) = (learnt(&[0, 1]), learnt(&[1, 0, 0]));
+    // Noise before and behind, so that no form is looked at as what it spells.
+    let binary = |value: &str, shift: usize| {
+        let noise: Vec<u8> = (0..30 + shift).map(|n| 128 + (n * 37 % 100) as u8).collect();
+        BASE64.encode(&[&noise, value.as_bytes(), &noise].concat())
+    };
+    let percent: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    for form in [
+        value.clone(),
+        number.clone(),
+        percent,
+        HEXUPPER.encode(value.as_bytes()),
+        BASE64.encode(format!("a {value} b").as_bytes()),
+        binary(&value, 0),
+        binary(&value, 1),
+        binary(&value, 2),
+    ] {
+        let text = format!("we saw <{form}> there");
+        let out = sanitizer.document(text.as_bytes(), Format::Text, &first).expect("can be made clean");
+        let out = out.into_inner().bytes;
+        assert_ne!(out, text.as_bytes());
+        assert!(
+            sanitizer.document(&out, Format::Text, &first).is_ok_and(|again| again.into_inner().bytes == out)
+        );
+        let other = sanitizer.document(text.as_bytes(), Format::Text, &second).expect("can be made clean");
+        assert_eq!(other.into_inner().bytes, out);
+    }
+}
+
+#[test]
 fn no_bytes_make_a_decoder_fail() {
     let pieces: [&[u8]; 12] = [
         b"%",

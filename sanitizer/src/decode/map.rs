@@ -15,8 +15,13 @@ pub(crate) type Walk = fn(&[u8], &mut dyn FnMut(Piece<'_>));
 /// What a text says.
 pub(crate) fn decode(walk: Walk, raw: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(raw.len());
-    walk(raw, &mut |piece| decoded.extend_from_slice(piece.bytes));
+    decode_into(walk, raw, &mut decoded);
     decoded
+}
+
+/// The same, behind what is there already.
+pub(crate) fn decode_into(walk: Walk, raw: &[u8], decoded: &mut Vec<u8>) {
+    walk(raw, &mut |piece| decoded.extend_from_slice(piece.bytes));
 }
 
 /// Where the pieces lie, there and here.

@@ -26,7 +26,7 @@ impl Drop for Hit {
 }
 
 /// A stretch of a text that is replaced, and the values in it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Edit {
     pub(super) start: usize,
     pub(super) end: usize,
@@ -38,6 +38,11 @@ impl Edit {
     /// Of one value.
     pub(super) fn new(hit: Hit) -> Self {
         Self { start: hit.start, end: hit.end, with: hit.token.clone().into_bytes(), hits: vec![hit] }
+    }
+
+    /// What of it lies within `start..end`, counted from there.
+    pub(super) fn within(&self, start: usize, end: usize) -> Self {
+        self.clone().moved(|from, to| (from.clamp(start, end) - start, to.clamp(start, end) - start))
     }
 
     /// The same elsewhere: `source` tells where what stands here is spelt there.

@@ -13,6 +13,9 @@ const AROUND_BYTES: usize = 256;
 const QUOTED_BYTES: usize = 2048;
 /// A run that reaches out of that is not cut, if it is no longer.
 const RUN_BYTES_MAX: usize = 4096;
+/// Bytes of strings that are looked at together.
+const BATCH_BYTES: usize = 64 << 10;
+
 /// First byte, and byte behind the last.
 type Stretch = (usize, usize);
 
@@ -92,7 +95,7 @@ impl Sanitizer {
         Ok(mapped(inner, walk, raw, start, escapes::spelt))
     }
 
-    /// Strings with escapes of a JSON document, each with its name before it.
+    /// Strings with escapes of a JSON document, each with its name before it, many of them as one text.
     fn strings(
         &self,
         pass: &mut Pass<'_>,
@@ -100,43 +103,91 @@ impl Sanitizer {
         tokens: &[Token],
     ) -> Result<Vec<Edit>, SanitizeError> {
         let mut edits = Vec::new();
+        let mut batch = Batch::default();
         let hints = &layer.hints;
         let mut places = hints.escapes.iter().chain(&hints.quoted).peekable();
         for token in tokens {
             while places.next_if(|place| place.1 <= token.start).is_some() {}
+            let raw = &layer.text[token.start..token.end];
+            let place = || places.clone().next().is_some_and(|place| place.0 < token.end);
             let walk: Walk = match token.kind {
                 TokenKind::Escaped => json::walk,
-                TokenKind::Plain
-                    if places.peek().is_some_and(|place| place.0 < token.end)
-                        && memchr::memchr2(b'%', b'&', &layer.text[token.start..token.end]).is_some() =>
-                {
-                    escapes::walk
-                }
+                TokenKind::Plain if place() && memchr::memchr2(b'%', b'&', raw).is_some() => escapes::walk,
                 TokenKind::Plain | TokenKind::Number => continue,
             };
-            let raw = &layer.text[token.start..token.end];
-            let said = map::decode(walk, raw);
-            let mut view = Vec::new();
-            // What is a document itself needs no name.
-            if !matches!(said.first(), Some(b'{' | b'['))
-                && let Some(key) = token.key.and_then(|key| tokens.get(key))
-            {
-                view.extend_from_slice(b"\"");
-                view.extend_from_slice(&layer.text[key.start..key.end]);
-                view.extend_from_slice(b"\": \"");
+            // What may be a document itself stands alone, without a name.
+            let alone = matches!(raw.first(), Some(b'{' | b'['));
+            let key = token.key.filter(|_| !alone).and_then(|key| tokens.get(key));
+            if alone || batch.text.len() + raw.len() > BATCH_BYTES {
+                edits.extend(self.batch(pass, layer, &mut batch)?);
             }
-            let lead = view.len();
-            view.extend_from_slice(&said);
-            pass.view(view.len())?;
-            let inner = self.text(pass, &view, Format::Text, layer.depth + 1)?;
-            let inner = inner.into_iter().filter(|edit| edit.end > lead);
-            let inner = inner.map(|edit| edit.moved(|s, e| (s.saturating_sub(lead), e.saturating_sub(lead))));
+            batch.push(key.map(|key| &layer.text[key.start..key.end]), (*token, raw), walk);
+            if alone {
+                edits.extend(self.batch(pass, layer, &mut batch)?);
+            }
+        }
+        edits.extend(self.batch(pass, layer, &mut batch)?);
+        Ok(edits)
+    }
+
+    /// What strings say is looked at; what is found is brought back to where they are spelt.
+    fn batch(
+        &self,
+        pass: &mut Pass<'_>,
+        layer: &Layer<'_>,
+        batch: &mut Batch,
+    ) -> Result<Vec<Edit>, SanitizeError> {
+        let batch = std::mem::take(batch);
+        if batch.strings.is_empty() {
+            return Ok(Vec::new());
+        }
+        pass.view(batch.text.len())?;
+        let found = self.text(pass, &batch.text, Format::Text, layer.depth + 1)?;
+        let mut edits = Vec::new();
+        let mut rest = &found[..];
+        for said in &batch.strings {
+            rest = &rest[rest.partition_point(|edit| edit.end <= said.start)..];
+            let inner = rest.iter().take_while(|edit| edit.start < said.end);
+            let inner: Vec<Edit> = inner.map(|edit| edit.within(said.start, said.end)).collect();
+            let escaped = said.token.kind == TokenKind::Escaped;
             let spelt = |with: &[u8], near: &[u8]| {
-                if token.kind == TokenKind::Escaped { json::spelt(with) } else { escapes::spelt(with, near) }
+                if escaped { json::spelt(with) } else { escapes::spelt(with, near) }
             };
-            edits.extend(mapped(inner.collect(), walk, raw, token.start, spelt));
+            let raw = &layer.text[said.token.start..said.token.end];
+            edits.extend(mapped(inner, said.walk, raw, said.token.start, spelt));
         }
         Ok(edits)
+    }
+}
+
+/// What several strings say, looked at together.
+#[derive(Default)]
+struct Batch {
+    text: Vec<u8>,
+    strings: Vec<Said>,
+}
+
+/// Where what a string says stands in a batch.
+struct Said {
+    start: usize,
+    end: usize,
+    token: Token,
+    walk: Walk,
+}
+
+impl Batch {
+    fn push(&mut self, key: Option<&[u8]>, (token, raw): (Token, &[u8]), walk: Walk) {
+        if !self.text.is_empty() {
+            self.text.extend_from_slice(b"\"\n\n");
+        }
+        if let Some(key) = key {
+            self.text.extend_from_slice(b"\"");
+            self.text.extend_from_slice(key);
+            self.text.extend_from_slice(b"\": \"");
+        }
+        let start = self.text.len();
+        map::decode_into(walk, raw, &mut self.text);
+        self.strings.push(Said { start, end: self.text.len(), token, walk });
     }
 }
 
