@@ -21,6 +21,12 @@ use crate::validate::Check;
 pub(crate) const TABLES: &[(&str, &str)] = &[
     ("cloud", include_str!("../rules/cloud.toml")),
     ("forge", include_str!("../rules/forge.toml")),
+    ("ci", include_str!("../rules/ci.toml")),
+    ("ai", include_str!("../rules/ai.toml")),
+    ("databases", include_str!("../rules/databases.toml")),
+    ("identity", include_str!("../rules/identity.toml")),
+    ("monitoring", include_str!("../rules/monitoring.toml")),
+    ("network", include_str!("../rules/network.toml")),
     ("services", include_str!("../rules/services.toml")),
     ("payment", include_str!("../rules/payment.toml")),
     ("accounting", include_str!("../rules/accounting.toml")),
