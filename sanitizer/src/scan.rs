@@ -21,6 +21,8 @@ mod custom;
 mod date;
 mod hints;
 mod literals;
+#[cfg(test)]
+mod naive;
 mod number;
 mod person;
 mod place;

@@ -1,0 +1,239 @@
+//! The slow and obvious twin of the search, for tests: every rule at every place of a text.
+//!
+//! It shares with the search what a rule's form and tests mean, and nothing of how places are chosen: no masks of bytes,
+//! no table of literals, no windows. What it finds, the search must find.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::rules::{self, RawRule};
+use crate::template::{self, Piece};
+
+/// How far behind a word its value may begin.
+const REACH: usize = 80;
+
+fn scanner() -> &'static Scanner {
+    static SCANNER: std::sync::OnceLock<Scanner> = std::sync::OnceLock::new();
+    SCANNER.get_or_init(|| Scanner::new(&Policy::default()).expect("the tables are right"))
+}
+
+fn search<'a>(scanner: &'a Scanner, text: &'a [u8]) -> Search<'a> {
+    Search {
+        scanner,
+        text,
+        found: Vec::new(),
+        windows: Vec::new(),
+        starts: Starts::default(),
+        hints: Hints::default(),
+        within: word::Within::default(),
+        looked: 0,
+    }
+}
+
+/// Where a value of this format ends that is not cut off.
+fn ended(body: &[Piece], text: &[u8], at: usize) -> Option<usize> {
+    let end = template::match_at(body, text, at)?;
+    text.get(end).is_none_or(|next| !template::goes_on(body, *next)).then_some(end)
+}
+
+/// Whether the run of token characters around `at` may hold a value at all: eight letters and digits in a row with a digit
+/// among them, or twenty, and no number of a program.
+fn may_hold(text: &[u8], at: usize) -> bool {
+    let start = at - text[..at].iter().rev().take_while(|b| crate::simd::is_token(**b)).count();
+    let end = at + text[at..].iter().take_while(|b| crate::simd::is_token(**b)).count();
+    let run = &text[start..end];
+    let alnum = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_alphanumeric);
+    let digit = |bytes: &[u8]| bytes.iter().any(u8::is_ascii_digit);
+    let hinted = run.windows(8).any(|w| alnum(w) && digit(w)) || run.windows(20).any(alnum);
+    let program = run.len() <= 22
+        && (run.starts_with(b"0x")
+            || run.starts_with(b"0X")
+            || run[0].is_ascii_digit() && run.iter().filter(|b| b.is_ascii_alphabetic()).count() <= 3);
+    hinted && !program
+}
+
+fn tokens(search: &mut Search<'_>, number: u16, prefixes: &[String], body: &[Piece]) {
+    let text = search.text;
+    for at in 0..text.len() {
+        if at > 0 && text[at - 1].is_ascii_alphanumeric() {
+            continue;
+        }
+        for prefix in prefixes.iter().filter(|prefix| text[at..].starts_with(prefix.as_bytes())) {
+            if let Some(end) = ended(body, text, at + prefix.len())
+                && may_hold(text, at)
+                && !credential::is_filled_in(&text[at..end])
+            {
+                search.offer(number, at, end);
+            }
+        }
+    }
+}
+
+fn keyed(search: &mut Search<'_>, number: u16, words: &[String], body: &[Piece]) {
+    let text = search.text;
+    for at in 0..text.len() {
+        let begins = at == 0
+            || !text[at - 1].is_ascii_alphanumeric()
+            || text[at].is_ascii_uppercase() && !text[at - 1].is_ascii_uppercase();
+        for word in words {
+            let Some(there) = text.get(at..at + word.len()) else { continue };
+            if !begins || !there.eq_ignore_ascii_case(word.as_bytes()) || pseudonym::within_token(text, at) {
+                continue;
+            }
+            let from = at + word.len();
+            for at in from..text.len().min(from + REACH) {
+                let whole = at == 0 || !template::goes_on(body, text[at - 1]);
+                if let Some(end) = whole.then(|| ended(body, text, at)).flatten()
+                    && may_hold(text, at)
+                {
+                    search.offer(number, at, end);
+                }
+            }
+        }
+    }
+}
+
+/// Matches that lie within reach of an anchor: where the whole and where the value stand.
+fn matches(expression: &rules::Expression, text: &[u8]) -> Vec<(bool, (usize, usize))> {
+    let regex = expression.regex().expect("every rule compiles");
+    let is = |there: &[u8], anchor: &str| {
+        if expression.nocase {
+            there.eq_ignore_ascii_case(anchor.as_bytes())
+        } else {
+            there == anchor.as_bytes()
+        }
+    };
+    let mut found = Vec::new();
+    for groups in regex.captures_iter(text) {
+        let (Some(whole), Some(value)) = (groups.get(0), groups.get(1)) else { continue };
+        let near = expression.anchors.iter().any(|anchor| {
+            text.windows(anchor.len()).enumerate().filter(|(_, there)| is(there, anchor)).any(|(at, _)| {
+                at.saturating_sub(expression.before) <= whole.start() && whole.end() <= at + expression.after
+            })
+        });
+        found.push((near, (value.start(), value.end())));
+    }
+    found
+}
+
+/// What tokens, keyed values and expressions give at any place, each rule by itself.
+fn naive(scanner: &Scanner, text: &[u8]) -> Vec<Span> {
+    let mut search = search(scanner, text);
+    for (number, rule) in scanner.rules.iter().enumerate() {
+        let number = number as u16;
+        match &rule.form {
+            Form::Token { prefix, body } => tokens(&mut search, number, prefix, body),
+            Form::Keyed { words, body } => keyed(&mut search, number, words, body),
+            Form::Expression(expression) => {
+                for (near, (start, end)) in matches(expression, text) {
+                    if near {
+                        search.offer(number, start, end);
+                    }
+                }
+            }
+            Form::Number { .. } | Form::Finder(_) | Form::Everywhere(_) | Form::List(_) => {}
+        }
+    }
+    search.found
+}
+
+/// What the naive search finds and the fast one does not.
+fn missed(scanner: &Scanner, text: &[u8]) -> Vec<String> {
+    let (found, _) = scanner.find(text).expect("every rule compiles");
+    let covered = |span: &Span| found.iter().any(|f| f.start <= span.start && span.end <= f.end);
+    let missed = naive(scanner, text).into_iter().filter(|span| !covered(span));
+    missed
+        .map(|span| {
+            let value = String::from_utf8_lossy(&text[span.start..span.end]);
+            format!("{}: {value:?}", scanner.rule(span.rule).id)
+        })
+        .collect()
+}
+
+/// Numbers from a seed (splitmix64).
+fn next(seed: &mut u64) -> u64 {
+    *seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let z = (*seed ^ (*seed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+/// A text of this format; `None` where it needs a generator.
+fn expanded(format: &str, seed: &mut u64) -> Option<String> {
+    let piece = |piece: &Piece| match piece {
+        Piece::Literal(text) => Some(text.clone()),
+        Piece::Run { alphabet, min, max } => {
+            let characters = alphabet.characters();
+            let length = min + next(seed) as usize % (max - min + 1);
+            Some((0..length).map(|_| characters[next(seed) as usize % characters.len()]).collect())
+        }
+        Piece::Made(_) => None,
+    };
+    template::parse(format).ok()?.iter().map(piece).collect()
+}
+
+fn formats(rule: &RawRule) -> Vec<String> {
+    let body = rule.body.as_deref().unwrap_or_default();
+    let tokens = rule.prefix.iter().map(|prefix| format!("'{prefix}' {body}"));
+    let keyed = rule.words.iter().map(|word| format!("'{word}: ' {body}"));
+    tokens.chain(keyed).chain(rule.examples.iter().cloned()).collect()
+}
+
+fn all_formats() -> &'static [String] {
+    static FORMATS: std::sync::OnceLock<Vec<String>> = std::sync::OnceLock::new();
+    FORMATS.get_or_init(|| {
+        let all = rules::raw().expect("the tables are right");
+        all.iter().flat_map(|(_, rule)| formats(rule)).collect()
+    })
+}
+
+#[test]
+fn a_match_lies_within_reach_of_an_anchor() {
+    let mut seed = 11;
+    let mut wrong = Vec::new();
+    for (_, raw) in rules::raw().expect("the tables are right") {
+        let rule = scanner().rules.iter().find(|rule| rule.id == raw.id).expect("it is used");
+        let Form::Expression(expression) = &rule.form else { continue };
+        for format in &raw.examples {
+            for _ in 0..4 {
+                let Some(text) = expanded(format, &mut seed) else { continue };
+                if matches(expression, text.as_bytes()).iter().any(|(near, _)| !near) {
+                    wrong.push(format!("{}: {text:?}", raw.id));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_search_finds_every_example_that_the_naive_one_does() {
+    let mut seed = 12;
+    let mut wrong = Vec::new();
+    for format in all_formats() {
+        for _ in 0..2 {
+            let Some(text) = expanded(format, &mut seed) else { continue };
+            wrong.extend(missed(scanner(), format!("x {text} y").as_bytes()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn the_search_finds_what_the_naive_one_does_in_any_company(
+        parts in prop::collection::vec(
+            (any::<prop::sample::Index>(), any::<u64>(), "[ -~\n]{0,40}", "[ \n\"'=:,;(]"), 1..10),
+    ) {
+        let mut text = String::new();
+        for (format, mut seed, noise, apart) in parts {
+            text.push_str(&noise);
+            text.push_str(&apart);
+            text.push_str(&expanded(format.get::<String>(all_formats()), &mut seed).unwrap_or_default());
+            text.push_str(&apart);
+        }
+        let missed = missed(scanner(), text.as_bytes());
+        prop_assert!(missed.is_empty(), "{text:?}: {missed:?}");
+    }
+}
