@@ -9,7 +9,7 @@ use super::*;
 use crate::rules::{self, RawRule};
 use crate::template::{self, Piece};
 
-/// How far behind a word its value may begin.
+/// How far behind a word's beginning its value may begin.
 const REACH: usize = 80;
 
 fn scanner() -> &'static Scanner {
@@ -81,7 +81,7 @@ fn keyed(search: &mut Search<'_>, number: u16, words: &[String], body: &[Piece])
                 continue;
             }
             let from = at + word.len();
-            for at in from..text.len().min(from + REACH) {
+            for at in from..text.len().min(at + REACH) {
                 let whole = at == 0 || !template::goes_on(body, text[at - 1]);
                 if let Some(end) = whole.then(|| ended(body, text, at)).flatten()
                     && may_hold(text, at)
@@ -220,7 +220,14 @@ fn the_search_finds_every_example_that_the_naive_one_does() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    // The same cases each time: chance belongs into long runs.
+    #![proptest_config(ProptestConfig {
+        cases: 96,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(41),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
     #[test]
     fn the_search_finds_what_the_naive_one_does_in_any_company(
         parts in prop::collection::vec(
