@@ -27,6 +27,7 @@ fn search<'a>(scanner: &'a Scanner, text: &'a [u8]) -> Search<'a> {
         hints: Hints::default(),
         within: word::Within::default(),
         looked: 0,
+        tabled: 0,
     }
 }
 
