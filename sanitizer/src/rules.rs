@@ -54,6 +54,9 @@ pub(crate) const TABLES: &[(&str, &str)] = &[
     ("content", include_str!("../rules/content.toml")),
     ("structure", include_str!("../rules/structure.toml")),
     ("address", include_str!("../rules/address.toml")),
+    ("accounts", include_str!("../rules/accounts.toml")),
+    ("national", include_str!("../rules/national.toml")),
+    ("national-world", include_str!("../rules/national-world.toml")),
     ("personal", include_str!("../rules/personal.toml")),
     ("persons", include_str!("../rules/persons.toml")),
 ];

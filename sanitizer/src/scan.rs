@@ -196,6 +196,9 @@ impl Scanner {
         }
         self.words.finish(&mut search)?;
         self.custom.find(&mut search);
+        if self.thorough && search.found.is_empty() {
+            self.numbers.document(&mut search);
+        }
         Ok(search)
     }
 }

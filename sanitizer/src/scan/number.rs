@@ -6,6 +6,7 @@ use crate::pseudonym;
 use crate::rules::{Form, Rule};
 use crate::simd::{BLOCK, Block};
 use crate::template;
+use crate::validate::{Check, is_calendar_date};
 
 /// Significant characters that a number has at the most.
 const LENGTH_MAX: usize = 34;
@@ -15,6 +16,14 @@ const WORD_BYTES: usize = 24;
 const WORDS_MAX: usize = 64;
 /// Letters before the first digit of a number at the most.
 const LEAD_MAX: usize = 6;
+/// The same where a word announces a number: letters and digits may take turns in it.
+const LEAD_ANNOUNCED_MAX: usize = 16;
+/// Words of so few bytes must end where they end: they begin too many others.
+const WHOLE_WORD: usize = 4;
+/// How far before a telephone's number its word may stand, in bytes.
+const PHONE_BYTES: usize = 24;
+/// A document that is no longer than this may be one number and nothing else.
+const DOCUMENT_MAX: usize = 64;
 /// Bytes behind the first digits in which the others must begin to stand.
 const NEAR: u32 = 24;
 /// Digits in that stretch at the least.
@@ -103,7 +112,9 @@ impl Context {
     /// Whether one of a rule's words stands within reach before `start`.
     fn announces(&mut self, numbers: &Numbers, search: &Search<'_>, start: usize, number: u16) -> bool {
         self.look(numbers, search, start);
-        self.words.iter().any(|(rule, end)| *rule == number && *end <= start && start - end <= CONTEXT_BYTES)
+        let phone = search.scanner.rules[usize::from(number)].check == Check::Phone;
+        let reach = if phone { PHONE_BYTES } else { CONTEXT_BYTES };
+        self.words.iter().any(|(rule, end)| *rule == number && *end <= start && start - end <= reach)
     }
 
     /// Whether any rule's word stands there.
@@ -119,14 +130,24 @@ impl Context {
         }
         let from = self.through.max(start.saturating_sub(CONTEXT_BYTES + WORD_BYTES));
         self.words.retain(|(_, end)| end + 2 * CONTEXT_BYTES > start);
-        search.starts.each(text, from, start, |at| {
-            for (number, length) in numbers.context.at(text, at) {
-                if self.words.len() < WORDS_MAX && !pseudonym::within_token(text, at) {
-                    self.words.push((number, at + length));
-                }
-            }
-        });
+        search.starts.each(text, from, start, |at| self.note(numbers, text, at));
+        if !text[from..start].is_ascii() {
+            // Scripts without capitals, or without blanks between words: a word may begin at each character.
+            let begins = |at: &usize| text[*at] >= 0xC2;
+            (from..start).filter(begins).for_each(|at| self.note(numbers, text, at));
+        }
         self.through = start;
+    }
+
+    /// Takes note of the words that stand at `at`.
+    fn note(&mut self, numbers: &Numbers, text: &[u8], at: usize) {
+        for (number, length) in numbers.context.at(text, at) {
+            let next = text.get(at + length).copied().unwrap_or(b' ');
+            let cut = length <= WHOLE_WORD && next.is_ascii_lowercase();
+            if !cut && self.words.len() < WORDS_MAX && !pseudonym::within_token(text, at) {
+                self.words.push((number, at + length));
+            }
+        }
     }
 }
 
@@ -181,7 +202,11 @@ impl Numbers {
             return place + 1;
         }
         let from = place.saturating_sub(LEAD_MAX);
-        let lead = text[from..place].iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        let mut lead = text[from..place].iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        if announced {
+            let from = place.saturating_sub(LEAD_ANNOUNCED_MAX);
+            lead = text[from..place].iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        }
         let plus = country_code(text, place);
         let mut starts = [place - lead - plus, place];
         if lead == 0 && plus == 0 && lettered {
@@ -201,6 +226,27 @@ impl Numbers {
             done = done.max(found.unwrap_or(0));
         }
         done
+    }
+
+    /// A document that is one number and nothing else, whatever separates its characters: there every checksum counts.
+    pub(super) fn document(&self, search: &mut Search<'_>) {
+        let text = search.text.trim_ascii();
+        let significant = |byte: &&u8| byte.is_ascii_alphanumeric();
+        let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
+        if text.len() > DOCUMENT_MAX || digits < DIGITS_MIN as usize || is_dotted(text) {
+            return;
+        }
+        let number: Vec<u8> = text.iter().filter(significant).map(u8::to_ascii_uppercase).collect();
+        for (owner, which) in self.by_length.get(number.len()).into_iter().flatten() {
+            let rule = &search.scanner.rules[usize::from(*owner)];
+            let Form::Number { compact, .. } = &rule.form else { continue };
+            let fits = template::match_at(&compact[*which], &number, 0) == Some(number.len());
+            if rule.alone && fits && rule.check.holds(&number) {
+                let start = search.text.len() - search.text.trim_ascii_start().len();
+                search.offer(*owner, start, start + text.len());
+                return;
+            }
+        }
     }
 
     fn as_written(&self, search: &mut Search<'_>, start: usize) -> Option<usize> {
@@ -233,7 +279,10 @@ impl Numbers {
                 let fits = template::match_at(&formats[*which], &compact.bytes[..length], 0) == Some(length);
                 let value = &text[start..end];
                 let placed = |context: &mut Context| {
-                    rule.alone && stands_alone(text, start, end)
+                    rule.alone
+                        && search.scanner.thorough
+                        && rule.check.is_strong()
+                        && stands_alone(text, start, end)
                         || context.announces(self, search, start, *number)
                 };
                 if fits && rule.check.holds(value) && placed(context) {
@@ -252,6 +301,13 @@ fn country_code(text: &[u8], place: usize) -> usize {
     let between =
         near.clone().take_while(|b| b.is_ascii_digit() || matches!(b, b' ' | b'-' | b'(' | b'.')).count();
     if near.clone().nth(between) == Some(&b'+') { between + 1 } else { 0 }
+}
+
+/// Four numbers with dots between them, as addresses and versions have, or a date.
+fn is_dotted(text: &[u8]) -> bool {
+    let only = |separator: u8| text.iter().all(|b| b.is_ascii_digit() || *b == separator);
+    let count = |separator: u8| text.iter().filter(|b| **b == separator).count();
+    only(b'.') && count(b'.') == 3 || is_calendar_date(text)
 }
 
 /// With how many digits a text of this format may begin.

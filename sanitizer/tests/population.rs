@@ -1,0 +1,72 @@
+//! Check digits against generated populations, and against single-digit corruption.
+
+#[path = "made/numbers.rs"]
+mod numbers;
+
+use numbers::{NUMBERS, Random, check, expand, made};
+
+/// Numbers made of each sort.
+const POPULATION: usize = 500;
+/// Numbers without check digits, of which only the form is known.
+const UNCHECKED: [&str; 14] = [
+    "gb-nino",
+    "gb-driver",
+    "nl-document",
+    "dk-cpr",
+    "us-ssn",
+    "us-itin",
+    "us-ein",
+    "us-mbi",
+    "ca-health-qc",
+    "my-nric",
+    "id-nik",
+    "in-pan",
+    "pk-cnic",
+    "eg-national",
+];
+
+/// How many of a number's digits its check digit covers.
+fn covered(name: &str) -> usize {
+    // A Canadian business number's last four name an account.
+    if name == "ca-bn" { 9 } else { usize::MAX }
+}
+
+#[test]
+fn check_digits_hold_for_a_population_and_notice_a_wrong_digit() {
+    let mut random = Random(3);
+    let mut wrong = Vec::new();
+    for (name, _) in NUMBERS {
+        if std::panic::catch_unwind(|| made(name, &mut Random(3))).is_err() {
+            wrong.push(format!("{name}: none made"));
+            continue;
+        }
+        let (mut noticed, mut changed) = (0u32, 0u32);
+        for _ in 0..POPULATION {
+            let value = made(name, &mut random);
+            assert!(check(name).holds(value.as_bytes()), "{name} {value}");
+            let digits = value.bytes().enumerate().filter(|(_, b)| b.is_ascii_digit());
+            for (at, digit) in digits.take(covered(name)) {
+                let mut bytes = value.clone().into_bytes();
+                bytes[at] = b'0' + (digit - b'0' + 1 + random.below(9) as u8) % 10;
+                changed += 1;
+                noticed += u32::from(!check(name).holds(&bytes));
+            }
+        }
+        let share = f64::from(noticed) / f64::from(changed);
+        if !UNCHECKED.contains(name) && share < 0.85 {
+            wrong.push(format!("{name}: {share:.3} noticed"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn numbers_that_are_never_given_do_not_hold() {
+    for never in ["000-12-3456", "666-12-3456", "900-12-3456", "123-00-4567", "123-45-0000"] {
+        assert!(!check("us-ssn").holds(never.as_bytes()), "{never}");
+    }
+    for never in ["BG123456A", "GB123456A", "DA123456A", "AO123456A", "AB123456E"] {
+        assert!(!check("gb-nino").holds(never.as_bytes()), "{never}");
+    }
+    assert!(!expand("@card", &mut Random(1)).is_empty());
+}
