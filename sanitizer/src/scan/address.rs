@@ -97,8 +97,9 @@ fn hardware(rule: u16, search: &mut Search<'_>, at: usize, (now, next): (&Block,
 fn hardware_at(rule: u16, search: &mut Search<'_>, start: usize, length: usize) {
     let text = search.text;
     let Some(value) = text.get(start..start + length) else { return };
-    let joins =
-        |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    let joins = |byte: Option<&u8>| {
+        byte.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b':'))
+    };
     let dotted = length == 17
         || value.iter().enumerate().all(|(i, b)| if i % 5 == 4 { *b == b'.' } else { b.is_ascii_hexdigit() });
     if dotted && !joins(start.checked_sub(1).and_then(|at| text.get(at))) && !joins(text.get(start + length))
