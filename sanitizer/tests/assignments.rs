@@ -93,7 +93,7 @@ const CASES: &[(&str, &str, &str)] = &[
         "Driver={SQL Server};Server=db;Uid=sa;Pwd=@;",
         "Driver={SQL Server};Server=db;Trusted_Connection=yes;",
     ),
-    ("netrc", "machine h login me password @", "machine learning, login and password"),
+    ("netrc", "machine h login me password @ account a", "machine learning, login and password"),
     ("pgpass", "db.internal:5432:app:me:@", "db.internal:5432:app:me:"),
     ("pypirc", "[pypi]\nusername = u\npassword = @\n", "[pypi]\nusername = u\n"),
     ("Maven", "<server><id>x</id><password>@</password></server>", "<server><id>x</id></server>"),

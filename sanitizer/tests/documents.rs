@@ -40,10 +40,10 @@ fn what_holds_nothing_comes_back_byte_for_byte() {
 fn json_keeps_order_spelling_and_validity() {
     let sanitizer = sanitizer();
     let secret = token(1);
+    let inner = format!("hunter-2-{}", &secret[5..15]);
     let text = format!(
-        "{{\"z\": 1.50e+03,\n \"a\": \"use {secret} now\", \"nested\": \"{{\\\"password\\\": \\\"hunter-2-{}\\\"}}\", \"u\": \"\\u0041{}\", \"n\": [4111111111111111, 7]}}",
-        &secret[5..15],
-        secret
+        "{{\"z\": 1.50e+03,\n \"a\": \"use {secret} now\", \"nested\": \"{{\\\"password\\\": \\\"{}\\\"}}\", \"u\": \"\\u0041{}\", \"n\": [4111111111111111, 7]}}",
+        inner, secret
     );
     let out = clean(&sanitizer, text.as_bytes(), Format::Json);
     let out = String::from_utf8(out).expect("UTF-8");

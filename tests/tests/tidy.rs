@@ -189,7 +189,14 @@ fn no_credential_stands_in_the_repository() -> Result<()> {
             let value = String::from_utf8_lossy(&bytes[found.start..found.end]).into_owned();
             // A place that a test fills at run time.
             let placeholder = value.starts_with('{') && value.ends_with('}');
-            ensure!(placeholder, "{path} holds what looks like {} at byte {}", found.type_name, found.start);
+            // The example that the format's documentation gives.
+            let documented = path == "sanitizer/rules/wallet.toml" && found.rule == "bitcoin-private-key";
+            ensure!(
+                placeholder || documented,
+                "{path} holds what looks like {} at byte {}",
+                found.type_name,
+                found.start
+            );
         }
     }
     Ok(())
@@ -198,11 +205,16 @@ fn no_credential_stands_in_the_repository() -> Result<()> {
 #[test]
 fn what_the_readme_names_exists() -> Result<()> {
     let readme = read("README.md")?;
-    let programs =
-        ["agent/src/cli.rs", "hub/src/cli.rs", "tests/src/bin/demo/main.rs", "tests/src/bin/ci.rs"]
-            .map(read)
-            .into_iter()
-            .collect::<Result<String>>()?;
+    let programs = [
+        "agent/src/cli.rs",
+        "agent/src/cli/scan.rs",
+        "hub/src/cli.rs",
+        "tests/src/bin/demo/main.rs",
+        "tests/src/bin/ci.rs",
+    ]
+    .map(read)
+    .into_iter()
+    .collect::<Result<String>>()?;
     let word = |c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_');
     for flag in readme.split(word).filter_map(|word| word.strip_prefix("--")).filter(|flag| flag.len() > 1) {
         let field = flag.replace('-', "_");
