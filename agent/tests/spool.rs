@@ -1,8 +1,8 @@
 //! The spool as its users see it: what it answered for is there after every end, in order, once.
 #![expect(clippy::unwrap_used, reason = "a failure ends the test")]
 
-use std::fs;
-use std::os::unix::fs::FileExt;
+use std::fs::{self, File};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use certus_protocol::frame::{self, BodyV1};
 use certus_protocol::ids::{AgentId, ContentHash, Epoch, KeyId, Lane, PolicyHash, Seq, SourceId};
 use certus_sanitizer::{Clean, Format, Learnt, Place, Policy, PseudonymKey, RawResource, Sanitizer, Text};
 use proptest::prelude::*;
+use rustix::fs::FlockOperation;
 use tempfile::TempDir;
 
 const SOURCE: SourceId = SourceId([4; 16]);
@@ -166,6 +167,31 @@ async fn a_snapshot_of_the_index_that_a_kill_cut_short_costs_nothing() {
         assert!(!home.dir().join("index.corrupt-0").exists());
         spool.close().await.unwrap();
     }
+}
+
+/// Threads of sled's may hold its file a moment longer than the spool that was closed.
+#[tokio::test]
+async fn an_index_that_is_not_yet_let_go_is_waited_for() {
+    let home = Home::new();
+    home.open().await.close().await.unwrap();
+    let held = File::open(home.dir().join("index/db")).unwrap();
+    rustix::fs::flock(&held, FlockOperation::LockExclusive).unwrap();
+    let inode = format!(":{} ", held.metadata().unwrap().ino());
+    let waits = || {
+        let locks = fs::read_to_string("/proc/locks").unwrap();
+        locks.lines().any(|line| line.contains("-> FLOCK") && line.contains(&inode))
+    };
+    let home = Arc::new(home);
+    let opening = tokio::spawn({
+        let home = Arc::clone(&home);
+        async move { home.open().await }
+    });
+    while !waits() {
+        assert!(!opening.is_finished(), "it does not wait");
+        tokio::task::yield_now().await;
+    }
+    drop(held);
+    opening.await.unwrap().close().await.unwrap();
 }
 
 #[tokio::test]

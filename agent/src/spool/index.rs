@@ -35,6 +35,7 @@ impl Index {
     /// Opens the index, or makes an empty one; the spool's lock is held.
     pub(super) fn open(dir: &Path) -> Result<Self, SpoolError> {
         remove_drafts(dir)?;
+        wait_until_let_go(dir)?;
         let database = sled::Config::new()
             .path(dir)
             .cache_capacity(limits::INDEX_CACHE_BYTES)
@@ -165,6 +166,16 @@ impl Changes {
 /// What the key `o` holds for this owner.
 pub(super) fn owner_value(tenant: &Tenant, agent: AgentId) -> Vec<u8> {
     [tenant.as_str().as_bytes(), &[0], &agent.0].concat()
+}
+
+/// Waits until threads of an index that was just closed have let go of its file: sled's own may outlive it for a moment,
+/// and it would only try the lock once. Nobody else can hold it, as the spool's lock is ours.
+fn wait_until_let_go(dir: &Path) -> io::Result<()> {
+    match File::open(dir.join("db")) {
+        Ok(file) => Ok(rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Removes snapshots that sled was writing when it was killed: it would take one for the newest and call the database
