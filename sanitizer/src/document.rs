@@ -17,6 +17,8 @@ use crate::validate::Check;
 mod author;
 mod edit;
 mod find;
+#[cfg(test)]
+mod growth;
 mod rekey;
 mod views;
 

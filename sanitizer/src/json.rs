@@ -4,6 +4,7 @@
 //! they are not touched.
 
 use crate::decode::map::{self, Piece};
+use crate::work;
 
 /// Nesting at the most; deeper documents are taken as plain text.
 const DEPTH_MAX: usize = 512;
@@ -34,6 +35,7 @@ pub(crate) enum TokenKind {
 /// The document's strings and numbers in order; `None` where it is no JSON (or several values in a row, one a line, which
 /// is taken as well).
 pub(crate) fn tokens(text: &[u8]) -> Option<Vec<Token>> {
+    work::count(text.len());
     let mut tokens = Vec::new();
     let mut open: Vec<u8> = Vec::new();
     let mut key: Option<usize> = None;

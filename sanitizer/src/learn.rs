@@ -7,6 +7,7 @@ use aho_corasick::{AhoCorasick, MatchKind};
 use zeroize::Zeroize;
 
 use crate::surprise::Makeup;
+use crate::work;
 
 /// How far a value that was found is remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -105,6 +106,7 @@ impl Learnt {
             forms.into_iter().for_each(|mut form| form.zeroize());
             built.ok().map(|automaton| (automaton, rules))
         });
+        work::count(text.len());
         let Some((automaton, rules)) = searcher else { return Vec::new() };
         let hits = automaton.find_iter(text);
         hits.map(|hit| (hit.start(), hit.end(), rules[hit.pattern().as_usize()])).collect()

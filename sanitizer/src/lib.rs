@@ -21,6 +21,7 @@ mod simd;
 mod surprise;
 pub mod template;
 pub mod validate;
+mod work;
 
 pub use action::Action;
 pub use clean::Clean;

@@ -13,6 +13,7 @@ use crate::policy::{Policy, Profile};
 use crate::pseudonym;
 use crate::rules::{self, Finder, Form, Kind, Rule, RulesError};
 use crate::simd::{BLOCK, Block, Lanes};
+use crate::work;
 
 mod address;
 mod assignment;
@@ -159,17 +160,8 @@ impl Scanner {
     }
 
     fn search<'a>(&'a self, text: &'a [u8]) -> Result<Search<'a>, SanitizeError> {
-        let mut search = Search {
-            scanner: self,
-            text,
-            found: Vec::new(),
-            windows: Vec::new(),
-            starts: Starts::default(),
-            hints: Hints::default(),
-            within: word::Within::default(),
-            looked: 0,
-            tabled: 0,
-        };
+        work::count(text.len());
+        let mut search = Search::new(self, text);
         let (mut runs, mut groups) = (run::Walk::default(), number::Walk::default());
         let (mut addresses, mut places) = (address::Walk::default(), place::Walk::default());
         let mut blocks = [Block::default(); BLOCKS];
@@ -213,17 +205,22 @@ struct Search<'a> {
     starts: Starts,
     hints: Hints,
     within: word::Within,
-    /// Bytes looked at beyond the one pass.
-    looked: usize,
     /// Through where tables of persons were read.
     tabled: usize,
 }
 
-impl Search<'_> {
-    /// Counts bytes that are looked at once more.
-    #[inline]
-    fn look(&mut self, bytes: usize) {
-        self.looked = self.looked.saturating_add(bytes);
+impl<'a> Search<'a> {
+    fn new(scanner: &'a Scanner, text: &'a [u8]) -> Self {
+        Self {
+            scanner,
+            text,
+            found: Vec::new(),
+            windows: Vec::new(),
+            starts: Starts::default(),
+            hints: Hints::default(),
+            within: word::Within::default(),
+            tabled: 0,
+        }
     }
 
     /// Keeps a value if it passes its rule's tests.
@@ -305,27 +302,4 @@ pub(crate) fn is_token(text: &[u8], start: usize, end: usize) -> bool {
 fn finder(rules: &[Rule], wanted: Finder) -> Option<u16> {
     let is = |rule: &Rule| matches!(rule.form, Form::Finder(finder) if finder == wanted);
     rules.iter().position(is).map(|number| number as u16)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Bytes looked at beyond the one pass, in so many bytes of nothing but `unit`.
-    fn looked(scanner: &Scanner, unit: &str, bytes: usize) -> usize {
-        let text = unit.repeat(bytes / unit.len());
-        scanner.search(text.as_bytes()).expect("every rule compiles").looked
-    }
-
-    #[test]
-    fn work_grows_as_the_text_does() {
-        let scanner = Scanner::new(&Policy::default()).expect("the tables are right");
-        for unit in
-            ["pass=", "AKIA1", "ghp_1", "eyJ", "0a1B", "password=\"", "secret_key: ", "authorization: x "]
-        {
-            let (once, twice) = (looked(&scanner, unit, 1 << 15), looked(&scanner, unit, 1 << 16));
-            assert!(twice * 10 <= once * 22 + 10 * (1 << 12), "{unit}: {once} and {twice} bytes");
-            assert!(twice <= 16 << 16, "{unit}: {twice} bytes are looked at");
-        }
-    }
 }

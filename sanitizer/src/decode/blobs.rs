@@ -1,5 +1,7 @@
 //! Base64 and hexadecimal digits that spell a text: found in long runs, folded or not, and spelt again as they were.
 
+use crate::work;
+
 /// Shorter ones hold no value.
 const BASE64_BYTES_MIN: usize = 16;
 const HEX_BYTES_MIN: usize = 24;
@@ -104,12 +106,16 @@ pub(crate) fn find<'a>(text: &[u8], runs: impl Iterator<Item = &'a (usize, usize
                 continue;
             }
             let length = text[at..*end].iter().take_while(|byte| is_base64(**byte)).count();
-            let stretch = Stretch::new(text, at, at + length);
-            if let Some(blob) = stretch.and_then(|stretch| stretch.blob(text)) {
+            let Some(stretch) = Stretch::new(text, at, at + length) else {
+                at += length;
+                done = at;
+                continue;
+            };
+            // Lines that make no text together make none each: none of them is begun at again.
+            at = stretch.end;
+            if let Some(blob) = stretch.blob(text) {
                 at = blob.end;
                 found.push(blob);
-            } else {
-                at += length;
             }
             done = at;
         }
@@ -142,7 +148,14 @@ impl<'a> Stretch<'a> {
         if line < LINE_BYTES_MIN || !broken {
             return Some(single);
         }
+        let next = &text[end + gap.len()..];
+        let length = next.iter().take(line).take_while(|byte| is_base64(**byte)).count();
+        // Lines that are cut between groups and spell a text each belong to no other.
+        if !line.is_multiple_of(4) && is_readable(|| decoded_base64(&next[..length])) {
+            return Some(single);
+        }
         let mut characters = text[start..end].to_vec();
+        work::count(line);
         let mut at = end;
         while characters.len() < BLOB_BYTES_MAX && text[at..].starts_with(gap) {
             let from = at + gap.len();
@@ -153,6 +166,7 @@ impl<'a> Stretch<'a> {
                 break;
             }
             characters.extend_from_slice(&text[from..from + length]);
+            work::count(gap.len() + length);
             at = from + length;
             if length < line || behind > 0 {
                 break;
@@ -169,6 +183,7 @@ impl<'a> Stretch<'a> {
         if let Some(blob) = self.hex() {
             return Some(blob);
         }
+        work::count(self.characters.len());
         let shifts = if self.characters.len() < GLUED_BYTES_MIN || self.fold.is_some() { 1 } else { 4 };
         let shift = (0..shifts).find(|shift| {
             let bytes = &self.characters[*shift..];

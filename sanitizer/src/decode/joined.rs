@@ -1,6 +1,7 @@
 //! String literals that a language joins: side by side (C, Python), by an operator, over lines or not.
 
 use super::map::Piece;
+use crate::work;
 
 /// White space, operators and a line's end between two literals.
 const GAP_BYTES_MAX: usize = 256;
@@ -21,6 +22,7 @@ pub(crate) fn row(text: &[u8], at: usize) -> Option<(usize, usize)> {
     let quote = *text.get(at)?;
     let before = &text[at.saturating_sub(LITERAL_BYTES_MAX)..at];
     let length = before.iter().rev().take_while(|byte| **byte != quote && **byte != b'\n').count();
+    work::count(length);
     (length < before.len() && before[before.len() - length - 1] == quote).then_some(())?;
     let mut end = at;
     for _ in 0..LITERALS_MAX {
@@ -61,6 +63,7 @@ fn next(text: &[u8], at: usize) -> Option<usize> {
     let mut broken = false;
     let gap = &text[at + 1..text.len().min(at + 1 + GAP_BYTES_MAX)];
     for (offset, byte) in gap.iter().enumerate() {
+        work::count(1);
         match byte {
             b' ' | b'\t' => {}
             b'\r' | b'\n' => broken = true,

@@ -1,5 +1,7 @@
 //! The way back from a decoded text: a decoder tells piece by piece what stands for what, and spans are mapped by that.
 
+use crate::work;
+
 /// A stretch of the source and what it stands for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Piece<'a> {
@@ -21,6 +23,7 @@ pub(crate) fn decode(walk: Walk, raw: &[u8]) -> Vec<u8> {
 
 /// The same, behind what is there already.
 pub(crate) fn decode_into(walk: Walk, raw: &[u8], decoded: &mut Vec<u8>) {
+    work::count(raw.len());
     walk(raw, &mut |piece| decoded.extend_from_slice(piece.bytes));
 }
 
@@ -35,6 +38,7 @@ impl Map {
     pub(crate) fn new(walk: Walk, raw: &[u8]) -> Self {
         let mut pieces: Vec<(usize, usize, usize, usize)> = Vec::new();
         let mut decoded = 0;
+        work::count(raw.len());
         walk(raw, &mut |piece| {
             if !piece.bytes.is_empty() {
                 pieces.push((decoded, piece.bytes.len(), piece.start, piece.end - piece.start));

@@ -7,6 +7,7 @@ use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
 
 use crate::SanitizeError;
+use crate::work;
 
 /// Unpacked, a document has at the most so many bytes, in all that is packed in it.
 pub(crate) const BYTES_MAX: usize = 64 << 20;
@@ -58,6 +59,7 @@ impl Packing {
             return Err(SanitizeError::TooLarge);
         }
         *left -= plain.len();
+        work::count(plain.len());
         let state = if read.is_ok() { State::Whole } else { State::Broken };
         // Two bytes may well be chance.
         let chance = self == Self::Zlib && state == State::Broken;

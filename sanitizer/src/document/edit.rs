@@ -3,6 +3,7 @@
 use zeroize::Zeroize;
 
 use crate::scan::How;
+use crate::work;
 
 /// The rule of fingerprints that are named anew; no table has so many.
 pub(super) const FINGERPRINT: u16 = u16::MAX;
@@ -59,6 +60,7 @@ impl Edit {
 pub(super) fn applied(text: &[u8], edits: &[Edit]) -> Vec<u8> {
     let mut made = Vec::with_capacity(text.len() + edits.len() * 16);
     let mut at = 0;
+    work::count(text.len());
     for edit in edits {
         made.extend_from_slice(&text[at..edit.start]);
         made.extend_from_slice(&edit.with);
@@ -69,22 +71,34 @@ pub(super) fn applied(text: &[u8], edits: &[Edit]) -> Vec<u8> {
 }
 
 /// Edits in order and apart: of those that overlap, the widest stays, the later of two as wide; what only partly overlap
-/// becomes one of the whole stretch, as `join` makes it of the earlier rule.
+/// becomes one of the whole stretch, as `join` makes it of the earliest rule.
 pub(super) fn apart(mut edits: Vec<Edit>, join: impl Fn(usize, usize, u16) -> Edit) -> Vec<Edit> {
     edits.sort_by_key(|edit| (edit.start, std::cmp::Reverse(edit.end)));
     let mut kept: Vec<Edit> = Vec::with_capacity(edits.len());
+    // How far the last one reaches with those that it is joined to, and their rule: a long row is made into one once.
+    let mut joined: Option<(usize, u16)> = None;
+    let earliest = |edit: &Edit| edit.hits.iter().map(|hit| hit.rule).min().unwrap_or(FINGERPRINT);
+    let finish = |kept: &mut Vec<Edit>, joined: &mut Option<(usize, u16)>| {
+        if let (Some((end, rule)), Some(last)) = (joined.take(), kept.last_mut()) {
+            *last = join(last.start, end, rule);
+        }
+    };
     for edit in edits {
         match kept.last_mut() {
-            Some(last) if edit.start < last.end => {
-                if (edit.start, edit.end) == (last.start, last.end) {
+            Some(last) if edit.start < joined.map_or(last.end, |(end, _)| end) => {
+                let (end, rule) = joined.unwrap_or((last.end, earliest(last)));
+                if edit.end > end {
+                    joined = Some((edit.end, rule.min(earliest(&edit))));
+                } else if joined.is_none() && (edit.start, edit.end) == (last.start, last.end) {
                     *last = edit;
-                } else if edit.end > last.end {
-                    let rules = last.hits.iter().chain(&edit.hits).map(|hit| hit.rule);
-                    *last = join(last.start, edit.end, rules.min().unwrap_or(FINGERPRINT));
                 }
             }
-            _ => kept.push(edit),
+            _ => {
+                finish(&mut kept, &mut joined);
+                kept.push(edit);
+            }
         }
     }
+    finish(&mut kept, &mut joined);
     kept
 }

@@ -16,6 +16,7 @@ use crate::decode::packed::{self, Packing, State};
 use crate::json::{self, Token, TokenKind};
 use crate::learn::Learnt;
 use crate::scan::{self, Hints, How, Span};
+use crate::work;
 
 /// Layers that are looked through.
 pub(super) const DEPTH_MAX: u8 = 4;
@@ -71,6 +72,7 @@ impl Layer<'_> {
     /// What a span says.
     fn value(&self, span: Span) -> Vec<u8> {
         let raw = &self.text[span.start..span.end];
+        work::count(raw.len());
         if raw.contains(&b'\\') { json::decode(raw) } else { raw.to_vec() }
     }
 }
@@ -250,8 +252,10 @@ impl Sanitizer {
             more.push(Edit::new(Hit { start, end, rule: edit::FINGERPRINT, how: How::Rule, value, token }));
         }
         if !more.is_empty() {
-            edits
-                .retain(|edit| !more.iter().any(|digest| digest.start < edit.end && edit.start < digest.end));
+            edits.retain(|edit| {
+                let next = more.partition_point(|digest| digest.end <= edit.start);
+                more.get(next).is_none_or(|digest| edit.end <= digest.start)
+            });
             edits.append(&mut more);
             edits.sort_by_key(|edit| edit.start);
         }

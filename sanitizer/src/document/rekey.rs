@@ -6,6 +6,7 @@
 use super::edit::Edit;
 use crate::json::Token;
 use crate::pseudonym;
+use crate::work;
 
 const NAMES: &[&[u8]] = &[b"fingerprints", b"partialFingerprints", b"hashes"];
 
@@ -14,6 +15,7 @@ pub(super) fn digests(text: &[u8], tokens: &[Token], edits: &[Edit]) -> Vec<(usi
     if edits.is_empty() {
         return Vec::new();
     }
+    work::count(text.len());
     let mut found = Vec::new();
     // Objects and lists that are open, each with the digests in it.
     let mut open: Vec<(usize, Vec<(usize, usize)>)> = Vec::new();
@@ -69,7 +71,10 @@ pub(super) fn digests(text: &[u8], tokens: &[Token], edits: &[Edit]) -> Vec<(usi
 fn tells(edits: &[Edit], start: usize, end: usize, digests: &[(usize, usize)]) -> bool {
     let first = edits.partition_point(|edit| edit.end <= start);
     let within = edits[first..].iter().take_while(|edit| edit.start < end);
-    let digest = |edit: &Edit| digests.iter().any(|(from, to)| *from <= edit.start && edit.end <= *to);
+    let digest = |edit: &Edit| {
+        let next = digests.partition_point(|(_, to)| *to < edit.end);
+        digests.get(next).is_some_and(|(from, _)| *from <= edit.start)
+    };
     within.into_iter().any(|edit| !digest(edit))
 }
 

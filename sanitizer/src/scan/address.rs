@@ -6,6 +6,7 @@ use super::{Search, finder, is_token, person};
 use crate::action::is_network;
 use crate::rules::{Finder, Rule};
 use crate::simd::{BLOCK, Block};
+use crate::work;
 
 /// The rules of addresses.
 #[derive(Debug)]
@@ -120,6 +121,7 @@ fn for_each(mut bits: u64, mut each: impl FnMut(usize)) {
 fn stretch(text: &[u8], at: usize, max: usize, is: impl Fn(&u8) -> bool) -> (usize, usize) {
     let left = text[at.saturating_sub(max)..at].iter().rev().take_while(|byte| is(byte)).count();
     let right = text[at..text.len().min(at + max)].iter().take_while(|byte| is(byte)).count();
+    work::count(left + right);
     (at - left, at + right)
 }
 
@@ -134,6 +136,7 @@ fn email(addresses: &Addresses, search: &mut Search<'_>, at: usize) {
     let lead =
         before[before.len() - left..].iter().take_while(|b| matches!(b, b'.' | b'-' | b'%' | b'\'')).count();
     let start = at - left + lead;
+    work::count(left);
     let host = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-');
     let after = &text[at + 1..text.len().min(at + 1 + DOMAIN_BYTES_MAX)];
     let mut domain = &after[..after.iter().take_while(|byte| host(byte)).count()];

@@ -4,6 +4,10 @@ use super::person::{self, Place};
 use super::position::{self, Wanted};
 use super::{Search, date, finder, place, table};
 use crate::rules::{Finder, Rule};
+use crate::work;
+
+/// Bytes around a word that are looked at, roughly.
+const REACH_BYTES: usize = 32;
 
 /// The rules of what tells of persons.
 #[derive(Debug, Clone, Copy, Default)]
@@ -333,6 +337,7 @@ pub(super) const CUES: &[(Cue, &[&str])] = &[
 impl Cue {
     /// Looks for what the word, from `start` to `end`, announces.
     pub(super) fn look(self, search: &mut Search<'_>, rules: &Persons, start: usize, end: usize) {
+        work::count(REACH_BYTES);
         let text = search.text;
         let byte = |at: Option<usize>| at.map_or(b'\n', |at| text[at]);
         let before = byte(start.checked_sub(1));

@@ -17,20 +17,6 @@ fn scanner() -> &'static Scanner {
     SCANNER.get_or_init(|| Scanner::new(&Policy::default()).expect("the tables are right"))
 }
 
-fn search<'a>(scanner: &'a Scanner, text: &'a [u8]) -> Search<'a> {
-    Search {
-        scanner,
-        text,
-        found: Vec::new(),
-        windows: Vec::new(),
-        starts: Starts::default(),
-        hints: Hints::default(),
-        within: word::Within::default(),
-        looked: 0,
-        tabled: 0,
-    }
-}
-
 /// Where a value of this format ends that is not cut off.
 fn ended(body: &[Piece], text: &[u8], at: usize) -> Option<usize> {
     let end = template::match_at(body, text, at)?;
@@ -119,7 +105,7 @@ fn matches(expression: &rules::Expression, text: &[u8]) -> Vec<(bool, (usize, us
 
 /// What tokens, keyed values and expressions give at any place, each rule by itself.
 fn naive(scanner: &Scanner, text: &[u8]) -> Vec<Span> {
-    let mut search = search(scanner, text);
+    let mut search = Search::new(scanner, text);
     for (number, rule) in scanner.rules.iter().enumerate() {
         let number = number as u16;
         match &rule.form {

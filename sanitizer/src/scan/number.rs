@@ -7,6 +7,7 @@ use crate::rules::{Form, Rule};
 use crate::simd::{BLOCK, Block};
 use crate::template;
 use crate::validate::{Check, is_calendar_date};
+use crate::work;
 
 /// Significant characters that a number has at the most.
 const LENGTH_MAX: usize = 34;
@@ -129,6 +130,7 @@ impl Context {
             return;
         }
         let from = self.through.max(start.saturating_sub(CONTEXT_BYTES + WORD_BYTES));
+        work::count(start - from);
         self.words.retain(|(_, end)| end + 2 * CONTEXT_BYTES > start);
         search.starts.each(text, from, start, |at| self.note(numbers, text, at));
         if !text[from..start].is_ascii() {
@@ -255,7 +257,9 @@ impl Numbers {
         for (number, which) in &self.written[digits] {
             let rule = &search.scanner.rules[usize::from(*number)];
             let Form::Number { written, .. } = &rule.form else { continue };
+            work::count(1);
             let Some(end) = template::match_at(&written[*which], text, start) else { continue };
+            work::count(end - start);
             if apart(text, start, end) && rule.check.holds(&text[start..end]) {
                 search.offer(*number, start, end);
                 return Some(end);
@@ -267,6 +271,7 @@ impl Numbers {
     fn compact(&self, search: &mut Search<'_>, context: &mut Context, start: usize) -> Option<usize> {
         let text = search.text;
         let compact = compact(text, start);
+        work::count(compact.length);
         for length in (DIGITS_MIN as usize..=compact.length).rev() {
             let end = compact.ends[length - 1];
             let cut = text.get(end).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
@@ -276,6 +281,7 @@ impl Numbers {
             for (number, which) in &self.by_length[length] {
                 let rule = &search.scanner.rules[usize::from(*number)];
                 let Form::Number { compact: formats, .. } = &rule.form else { continue };
+                work::count(1);
                 let fits = template::match_at(&formats[*which], &compact.bytes[..length], 0) == Some(length);
                 let value = &text[start..end];
                 let placed = |context: &mut Context| {
@@ -285,6 +291,7 @@ impl Numbers {
                         && stands_alone(text, start, end)
                         || context.announces(self, search, start, *number)
                 };
+                work::count(if fits { length } else { 0 });
                 if fits && rule.check.holds(value) && placed(context) {
                     search.offer(*number, start, end);
                     return Some(end);

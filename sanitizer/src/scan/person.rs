@@ -5,6 +5,7 @@
 //! be depends on the place and on the profile.
 
 use super::Search;
+use crate::work;
 
 mod words;
 
@@ -142,6 +143,7 @@ pub(super) fn shape(text: &[u8], at: usize) -> Option<Shape> {
         }
         here = end + 1;
     }
+    work::count(shape.end - at);
     let joined = text
         .get(shape.end)
         .is_some_and(|b| b.is_ascii_digit() || matches!(b, b'_' | b'@' | b'.' | b'/' | b':'));

@@ -6,6 +6,7 @@
 use super::Search;
 use super::person::{self, field, is_no_name};
 use crate::simd::{BLOCK, Block};
+use crate::work;
 
 mod parts;
 
@@ -14,6 +15,8 @@ use parts::{
     street_before, suffixed,
 };
 
+/// Bytes of a postal code or a house number at the most.
+const CODE_BYTES: usize = 12;
 /// Bytes in which a postal code may follow a street.
 const TAIL_BYTES: usize = 80;
 /// Bytes of an address in a field at the most.
@@ -53,6 +56,7 @@ fn hints(rule: u16, search: &mut Search<'_>, at: usize, now: &Block, next: &Bloc
         [(numbers, numbered as fn(&mut Search<'_>, u16, usize)), (codes, coded), (inward, british)]
     {
         while bits != 0 {
+            work::count(CODE_BYTES);
             look(search, rule, at + bits.trailing_zeros() as usize);
             bits &= bits - 1;
         }

@@ -8,6 +8,7 @@ use crate::rules::{Finder, Form, Rule};
 use crate::simd::{self, BLOCK, Block};
 use crate::surprise::Makeup;
 use crate::template;
+use crate::work;
 
 /// A run's length at the least.
 const LENGTH_MIN: usize = 8;
@@ -152,7 +153,7 @@ impl Runs {
             // So few bytes have no more beginnings than fit.
             let to = end.min(from + PLACES_MAX);
             let mut count = 0;
-            search.look(to - from);
+            work::count(to - from);
             search.starts.each(text, from, to, |at| {
                 places[count] = at;
                 count += 1;
@@ -183,6 +184,7 @@ impl Runs {
 
     fn keyed(&self, search: &mut Search<'_>, start: usize, end: usize) {
         let text = search.text;
+        work::count(end - start + WORD_BYTES);
         let mut hits = [(0u16, 0usize); HITS_MAX];
         let mut count = 0;
         search.starts.each(text, start.saturating_sub(WORD_BYTES), end, |at| {
@@ -201,6 +203,7 @@ impl Runs {
             let rule = &search.scanner.rules[usize::from(*number)];
             let Form::Keyed { body, .. } = &rule.form else { continue };
             let mut at = start.max(*word_end);
+            work::count(end.min(word_end + WORD_BYTES).saturating_sub(at));
             while at < end.min(word_end + WORD_BYTES) {
                 let begins = at == 0 || !template::goes_on(body, text[at - 1]);
                 match begins.then(|| ended(body, text, at)).flatten() {
@@ -242,6 +245,7 @@ impl Runs {
 
     /// Values that nothing announces.
     fn unknown(&self, search: &mut Search<'_>, start: usize, end: usize) {
+        work::count(end - start);
         self.wallets(search, start, end);
         if let Some(number) = self.random {
             let mut done = start;

@@ -6,6 +6,7 @@
 use super::Search;
 use super::cue::Persons;
 use super::date::date_at;
+use crate::work;
 
 /// Bytes of a header at the most.
 const HEADER_BYTES: usize = 2048;
@@ -148,6 +149,7 @@ pub(super) fn columns(search: &mut Search<'_>, rules: &Persons, cue: usize) {
     let length = text[cue..text.len().min(cue + HEADER_BYTES)].iter().take_while(|b| **b != b'\n').count();
     let end = cue + length;
     search.tabled = end;
+    work::count(line + length);
     if line == HEADER_BYTES || length == HEADER_BYTES {
         return;
     }
@@ -228,7 +230,7 @@ fn row(
                 at = end;
             }
         }
-        cells.push((from, end.min(to)));
+        cells.push((from.min(to), end.min(to)));
         if at < to && text[at] == separator && cells.len() <= header.len() {
             at += 1;
             continue;
@@ -240,6 +242,7 @@ fn row(
             Some(_) => return None,
         };
     };
+    work::count(at - start);
     if cells.len() != header.len() {
         return None;
     }
@@ -272,7 +275,7 @@ fn inserted(search: &mut Search<'_>, rules: &Persons, header: &[Column], from: u
                 while end < to && (text[end] != b'\'' || text.get(end + 1) == Some(&b'\'')) {
                     end += 1 + usize::from(matches!(text[end], b'\'' | b'\\'));
                 }
-                cell(search, rules, *column, start, end.min(to));
+                cell(search, rules, *column, start.min(to), end.min(to));
                 at = end + 1;
             } else {
                 at +=
@@ -314,5 +317,27 @@ fn cell(search: &mut Search<'_>, rules: &Persons, column: Column, start: usize, 
     };
     if let Some(rule) = rule {
         search.offer(rule, start, start + value.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::policy::Policy;
+    use crate::scan::Scanner;
+
+    #[test]
+    fn a_row_may_break_off_anywhere() {
+        let scanner = Scanner::new(&Policy::default()).expect("the tables are right");
+        for length in super::ROW_BYTES - 20..super::ROW_BYTES + 4 {
+            let cell = "x".repeat(length);
+            for text in [
+                format!("name,email\n{cell},\"y\n"),
+                format!("name,email\n\"{cell}\",\"\"\n"),
+                format!("INSERT INTO t (name,email)\nVALUES ('{cell}', '', 'y');"),
+                format!("INSERT INTO t (name,email)\nVALUES ({cell}, 'y'"),
+            ] {
+                assert!(scanner.find(text.as_bytes()).is_ok());
+            }
+        }
     }
 }

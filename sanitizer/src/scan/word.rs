@@ -10,6 +10,7 @@ use crate::credential;
 use crate::rules::{Finder, Form, Rule};
 use crate::simd::Beginnings;
 use crate::surprise::Makeup;
+use crate::work;
 
 /// What is looked for at words.
 #[derive(Debug)]
@@ -168,7 +169,7 @@ impl Words {
         let rule = &search.scanner.rules[usize::from(number)];
         let Form::Expression(found) = &rule.form else { return Ok(()) };
         let regex = found.regex().ok_or_else(|| SanitizeError::Rule(rule.id.clone()))?;
-        search.look(to - from);
+        work::count(to - from);
         let mut groups = regex.capture_locations();
         let text = search.text;
         let mut at = from;
@@ -190,7 +191,7 @@ fn assigned(search: &mut Search<'_>, place: usize, rule: Option<u16>, sort: Find
         assignment::read(search.text, place).or_else(|| assignment::read_before(search.text, place));
     let mut values = 0;
     while let Some(found) = next {
-        search.look(found.end - found.start);
+        work::count(found.end - found.start);
         search.within.read(place, found.start, found.end);
         search.offer_assigned(number, sort, &found);
         values += 1;
