@@ -11,6 +11,9 @@ const NUMBERS_FACTOR_MAX: f64 = 32.0;
 /// What the first of two documents has at the least.
 const BYTES: usize = 1 << 15;
 
+/// Makes a document of about so many bytes.
+type Make<'a> = &'a dyn Fn(usize) -> Vec<u8>;
+
 fn sanitizer() -> &'static Sanitizer {
     static ONCE: std::sync::OnceLock<Sanitizer> = std::sync::OnceLock::new();
     ONCE.get_or_init(|| {
@@ -188,7 +191,7 @@ fn work_grows_as_documents_do_that_hold_others() {
         let results = String::from_utf8(repeated(bytes, result)).expect("UTF-8");
         format!("{{\"version\": \"2.1.0\", \"runs\": [{{\"results\": [{results}{{}}]}}]}}").into_bytes()
     };
-    let cases: [(&str, Format, &dyn Fn(usize) -> Vec<u8>); 7] = [
+    let cases: [(&str, Format, Make<'_>); 7] = [
         ("strings", Format::Json, &|bytes| list(bytes, &|n| format!("\"say \\\"{}\\\"\", ", drawn(n, 20)))),
         ("numbers", Format::Json, &|bytes| list(bytes, &|n| format!("{}, ", 4_000_000_000 + n))),
         ("JSON in JSON", Format::Json, &|bytes| nested(bytes, 1)),
