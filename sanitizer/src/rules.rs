@@ -150,6 +150,9 @@ pub struct RawRule {
     /// Whether case matters in anchors: it does unless this is true.
     #[serde(default)]
     pub nocase: bool,
+    /// Whether anchors may stand inside a word: otherwise one that begins with a letter or a digit begins a word.
+    #[serde(default)]
+    pub inside: bool,
     /// The expression; group 1 is the value.
     pub regex: Option<String>,
     /// Bytes before an anchor that belong to the expression.
@@ -269,6 +272,7 @@ pub(crate) enum Form {
 pub(crate) struct Expression {
     pub(crate) anchors: Vec<String>,
     pub(crate) nocase: bool,
+    pub(crate) inside: bool,
     pub(crate) before: usize,
     pub(crate) after: usize,
     text: String,
@@ -380,6 +384,7 @@ fn expression(raw: &RawRule) -> Result<Expression, String> {
     Ok(Expression {
         anchors: raw.anchors.clone(),
         nocase: raw.nocase,
+        inside: raw.inside,
         before: raw.before.unwrap_or(BEFORE_DEFAULT),
         after: raw.after.unwrap_or(AFTER_DEFAULT),
         text,

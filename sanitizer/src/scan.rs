@@ -170,7 +170,7 @@ impl Scanner {
             let filled = self.lanes.fill(&self.words.beginnings, text, from, &mut blocks);
             for (number, block) in blocks[..filled].iter().enumerate() {
                 let at = from + number * BLOCK;
-                search.starts.block(at, block);
+                let starts = search.starts.block(at, block);
                 runs.block(&self.runs, &mut search, at, block);
                 groups.block(&self.numbers, &mut search, at, block);
                 addresses.block(&self.addresses, &mut search, at, block);
@@ -180,9 +180,7 @@ impl Scanner {
                 if let Some(rule) = self.persons.address {
                     places.block(rule, &mut search, at, block);
                 }
-                if block.word != 0 {
-                    self.words.block(&mut search, at, block.word)?;
-                }
+                self.words.block(&mut search, at, block.word, starts)?;
             }
             from += BLOCKS * BLOCK;
         }

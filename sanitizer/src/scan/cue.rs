@@ -335,6 +335,11 @@ pub(super) const CUES: &[(Cue, &[&str])] = &[
 ];
 
 impl Cue {
+    /// Whether its words count inside other words as well, as in `username:` and `Hauptstraße`.
+    pub(super) fn is_inside(self) -> bool {
+        matches!(self, Self::Named | Self::StreetEnding | Self::AddressField | Self::Column)
+    }
+
     /// Looks for what the word, from `start` to `end`, announces.
     pub(super) fn look(self, search: &mut Search<'_>, rules: &Persons, start: usize, end: usize) {
         work::count(REACH_BYTES);

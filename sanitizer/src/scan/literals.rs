@@ -1,15 +1,13 @@
-//! Many literals, asked for at one place of a text: a table by the first three bytes, then a comparison.
+//! Many literals, asked for at one place of a text: a table by their first bytes, then a comparison.
 
 /// Slots of the table; more literals than slots only make it slower.
-const SLOTS: usize = 1 << 13;
-/// Bytes of a literal that choose its slot.
-const HEAD: usize = 3;
+const SLOTS: usize = 1 << 14;
 
-/// Literals of three bytes at the least, each with an owner.
+/// Literals of `HEAD` bytes (three or four) at the least, each with an owner. The first so many bytes choose the slot.
 #[derive(Debug)]
-pub(super) struct Literals {
+pub(super) struct Literals<const HEAD: usize> {
     /// For each slot, where its entries begin; they end where the next slot's begin.
-    begins: Box<[u32]>,
+    begins: Box<[u16]>,
     /// Which slots have entries, a bit each: small enough to stay in the first-level cache.
     taken: Box<[u64; SLOTS / 64]>,
     entries: Vec<Entry>,
@@ -17,35 +15,36 @@ pub(super) struct Literals {
 
 #[derive(Debug)]
 pub(super) struct Entry {
+    /// The first bytes, folded.
+    head: u32,
+    /// Whose it is.
+    owner: u16,
+    exact: bool,
     /// The literal; in lower case if case does not matter.
     text: Box<[u8]>,
-    exact: bool,
-    /// Whose it is.
-    pub(super) owner: u16,
 }
 
-impl Literals {
+impl<const HEAD: usize> Literals<HEAD> {
     /// From (literal, whether case matters, owner).
     pub(super) fn new(literals: impl IntoIterator<Item = (Vec<u8>, bool, u16)>) -> Self {
         let mut entries: Vec<Entry> = literals
             .into_iter()
             .map(|(text, exact, owner)| {
                 let text = if exact { text } else { text.to_ascii_lowercase() };
-                Entry { text: text.into_boxed_slice(), exact, owner }
+                let head = folded::<HEAD>(&text).unwrap_or_default();
+                Entry { head, owner, exact, text: text.into_boxed_slice() }
             })
             .collect();
-        entries.sort_by_key(|entry| slot(&entry.text));
-        let mut begins = vec![0u32; SLOTS + 1];
+        entries.sort_by_key(|entry| slot(entry.head));
+        let mut begins = vec![0u16; SLOTS + 1];
+        let mut taken = Box::new([0; SLOTS / 64]);
         for entry in &entries {
-            begins[slot(&entry.text) + 1] += 1;
+            let slot = slot(entry.head);
+            begins[slot + 1] += 1;
+            taken[slot / 64] |= 1 << (slot % 64);
         }
         for at in 1..begins.len() {
             begins[at] += begins[at - 1];
-        }
-        let mut taken = Box::new([0; SLOTS / 64]);
-        for entry in &entries {
-            let slot = slot(&entry.text);
-            taken[slot / 64] |= 1 << (slot % 64);
         }
         Self { begins: begins.into_boxed_slice(), taken, entries }
     }
@@ -54,13 +53,15 @@ impl Literals {
     #[inline]
     pub(super) fn at<'a>(&'a self, text: &'a [u8], at: usize) -> impl Iterator<Item = (u16, usize)> + 'a {
         let rest = text.get(at..).unwrap_or_default();
-        let entries = match rest.first_chunk::<HEAD>().map(|head| slot(head)) {
+        let head = folded::<HEAD>(rest);
+        let entries = match head.map(slot) {
             Some(slot) if self.taken[slot / 64] >> (slot % 64) & 1 == 1 => {
-                &self.entries[self.begins[slot] as usize..self.begins[slot + 1] as usize]
+                &self.entries[usize::from(self.begins[slot])..usize::from(self.begins[slot + 1])]
             }
             _ => &[],
         };
-        entries.iter().filter(|entry| entry.begins(rest)).map(|entry| (entry.owner, entry.text.len()))
+        let begins = move |entry: &&Entry| head == Some(entry.head) && entry.begins(rest);
+        entries.iter().filter(begins).map(|entry| (entry.owner, entry.text.len()))
     }
 }
 
@@ -72,10 +73,16 @@ impl Entry {
     }
 }
 
-/// By the first three bytes, letters in lower case, so that both sorts of literals share the table.
+/// The first bytes, letters in lower case, so that literals with and without case share the table.
 #[inline]
-fn slot(text: &[u8]) -> usize {
-    let head = u32::from_le_bytes([text[0] | 0x20, text[1] | 0x20, text[2] | 0x20, 0]);
+fn folded<const HEAD: usize>(text: &[u8]) -> Option<u32> {
+    let mut head = [0; 4];
+    head[..HEAD].copy_from_slice(text.first_chunk::<HEAD>()?);
+    Some(u32::from_le_bytes(head) | 0x2020_2020)
+}
+
+#[inline]
+fn slot(head: u32) -> usize {
     (head.wrapping_mul(0x9E37_79B1) >> (32 - SLOTS.trailing_zeros())) as usize
 }
 
@@ -85,7 +92,7 @@ mod tests {
 
     #[test]
     fn literals_are_found_where_they_stand_with_or_without_case() {
-        let literals = Literals::new([
+        let literals = Literals::<3>::new([
             (b"AKIA".to_vec(), true, 1),
             (b"Algolia".to_vec(), false, 2),
             (b"alg".to_vec(), false, 3),

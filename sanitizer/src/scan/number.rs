@@ -41,7 +41,7 @@ pub(super) struct Numbers {
     /// By how many digits it begins with; those that begin otherwise at 0.
     written: Vec<Vec<(u16, usize)>>,
     /// Words that announce a number, with its rule.
-    context: Literals,
+    context: Literals<3>,
 }
 
 /// Where groups of digits are, from block to block.
@@ -234,8 +234,11 @@ impl Numbers {
     pub(super) fn document(&self, search: &mut Search<'_>) {
         let text = search.text.trim_ascii();
         let significant = |byte: &&u8| byte.is_ascii_alphanumeric();
+        if text.len() > DOCUMENT_MAX {
+            return;
+        }
         let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
-        if text.len() > DOCUMENT_MAX || digits < DIGITS_MIN as usize || is_dotted(text) {
+        if digits < DIGITS_MIN as usize || is_dotted(text) {
             return;
         }
         let number: Vec<u8> = text.iter().filter(significant).map(u8::to_ascii_uppercase).collect();

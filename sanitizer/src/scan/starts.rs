@@ -15,9 +15,9 @@ pub(super) struct Starts {
 }
 
 impl Starts {
-    /// Takes note of the next block.
+    /// Takes note of the next block; where words begin in it.
     #[inline]
-    pub(super) fn block(&mut self, at: usize, block: &Block) {
+    pub(super) fn block(&mut self, at: usize, block: &Block) -> u64 {
         let behind = |now: u64, before: u64| now << 1 | before >> (BLOCK - 1);
         let after_word = behind(block.alnum, self.before.alnum);
         let after_upper = behind(block.upper, self.before.upper);
@@ -26,6 +26,7 @@ impl Starts {
         self.blocks[BLOCKS - 1] = starts;
         self.before = *block;
         self.at = at;
+        starts
     }
 
     /// Hands every beginning in `from..to` to `each`, in order. What lies behind the present block or too far before it is

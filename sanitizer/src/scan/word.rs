@@ -1,6 +1,7 @@
 //! Words that announce values: anchors of expressions, and names that something is assigned to.
 //!
-//! Of each word only a window of four bytes, the rarest of it, is looked for in the whole text.
+//! Most words count where a word begins in the text as well: there the first four bytes are looked up in a table. Of those
+//! that count anywhere (stems of names, signs), a window of four bytes, the rarest of each, is looked for at every place.
 
 use super::cue::{CUES, Cue, Persons};
 use super::literals::Literals;
@@ -16,7 +17,10 @@ use crate::work;
 #[derive(Debug)]
 pub(super) struct Words {
     pub(super) beginnings: Beginnings,
-    windows: Literals,
+    /// Windows of words that count anywhere.
+    windows: Literals<3>,
+    /// Words that begin where words begin.
+    heads: Literals<HEAD>,
     hooks: Vec<Hook>,
     /// For each expression, its rule.
     expressions: Vec<u16>,
@@ -24,17 +28,25 @@ pub(super) struct Words {
     secret: Option<u16>,
 }
 
-/// What a window stands for.
+/// What a word stands for, and how many bytes before the place that was looked up it begins.
 #[derive(Debug)]
-enum Hook {
-    /// An anchor of an expression (its number among them), which begins so many bytes before.
-    Anchor { expression: u16, anchor: Vec<u8>, exact: bool, offset: usize },
+struct Hook {
+    word: Box<[u8]>,
+    exact: bool,
+    offset: usize,
+    meaning: Meaning,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Meaning {
+    /// An anchor of an expression: its number among them.
+    Anchor(u16),
     /// A part of names for passwords.
     Password,
     /// A part of names for other secrets.
     Secret,
-    /// A word that something of a person follows, which begins so many bytes before.
-    Person { word: &'static [u8], cue: Cue, offset: usize },
+    /// Something of a person follows.
+    Person(Cue),
 }
 
 /// Values of a list that are looked at.
@@ -43,58 +55,71 @@ const LIST_MAX: usize = 256;
 const LONG_BYTES: usize = 512;
 /// Names inside such a value that are looked at.
 const NAMES_MAX: usize = 8;
-/// Bytes of a word that are looked for.
+/// Bytes of a word that are looked for anywhere.
 const WINDOW: usize = 4;
+/// Bytes that words have where they begin.
+const HEAD: usize = 4;
 
 impl Words {
     pub(super) fn new(rules: &[Rule]) -> Self {
-        let mut hooks: Vec<(Vec<u8>, Hook)> = Vec::new();
+        let mut found = Vec::new();
         let mut expressions = Vec::new();
         for (number, rule) in rules.iter().enumerate() {
             let Form::Expression(expression) = &rule.form else { continue };
-            for anchor in &expression.anchors {
-                let text = anchor.to_ascii_lowercase().into_bytes();
-                let offset = rarest(&text);
-                let window = text[offset..text.len().min(offset + WINDOW)].to_vec();
-                let anchor = if expression.nocase { text } else { anchor.clone().into_bytes() };
-                let number = expressions.len() as u16;
-                hooks.push((
-                    window,
-                    Hook::Anchor { expression: number, anchor, exact: !expression.nocase, offset },
-                ));
-            }
+            let meaning = Meaning::Anchor(expressions.len() as u16);
+            let anchors = expression.anchors.iter();
+            found.extend(anchors.map(|a| (a.as_bytes(), !expression.nocase, expression.inside, meaning)));
             expressions.push(number as u16);
         }
         let (password, secret) = (finder(rules, Finder::Password), finder(rules, Finder::Secret));
+        let mut stems = |stems: &'static [&'static str], meaning| {
+            found.extend(stems.iter().map(|stem| (stem.as_bytes(), false, true, meaning)));
+        };
         if password.is_some() {
-            hooks.extend(
-                credential::PASSWORD_STEMS.iter().map(|stem| (stem.as_bytes().to_vec(), Hook::Password)),
-            );
+            stems(&credential::PASSWORD_STEMS, Meaning::Password);
         }
         if secret.is_some() {
-            hooks
-                .extend(credential::SECRET_STEMS.iter().map(|stem| (stem.as_bytes().to_vec(), Hook::Secret)));
+            stems(&credential::SECRET_STEMS, Meaning::Secret);
         }
         if Persons::new(rules).any() {
             for (cue, words) in CUES {
-                hooks.extend(words.iter().map(|word| person(*cue, word.as_bytes())));
+                let meaning = Meaning::Person(*cue);
+                found.extend(words.iter().map(|word| (word.as_bytes(), false, cue.is_inside(), meaning)));
             }
         }
-        let beginnings = Beginnings::new(hooks.iter().map(|(window, _)| &window[..]));
-        let windows = Literals::new(
-            hooks.iter().enumerate().map(|(number, (window, _))| (window.clone(), false, number as u16)),
-        );
-        let hooks = hooks.into_iter().map(|(_, hook)| hook).collect();
-        Self { beginnings, windows, hooks, expressions, password, secret }
+        let (mut windows, mut heads, mut hooks) = (Vec::new(), Vec::new(), Vec::new());
+        for (word, exact, inside, meaning) in found {
+            let number = hooks.len() as u16;
+            let head = if inside { None } else { head(word) };
+            let offset = head.unwrap_or_else(|| rarest(&word.to_ascii_lowercase()));
+            match head {
+                Some(_) => heads.push((word[offset..].to_vec(), exact, number)),
+                None => {
+                    windows.push((word[offset..word.len().min(offset + WINDOW)].to_vec(), exact, number))
+                }
+            }
+            hooks.push(Hook { word: word.into(), exact, offset, meaning });
+        }
+        let lower: Vec<Vec<u8>> = windows.iter().map(|(window, ..)| window.to_ascii_lowercase()).collect();
+        Self {
+            beginnings: Beginnings::new(lower.iter().map(Vec::as_slice)),
+            windows: Literals::new(windows),
+            heads: Literals::new(heads),
+            hooks,
+            expressions,
+            password,
+            secret,
+        }
     }
 
-    /// Looks at the places of a block where words may begin.
+    /// Looks at the places of a block where words may stand, and at those where words begin.
     #[inline]
     pub(super) fn block(
         &self,
         search: &mut Search<'_>,
         at: usize,
         mut places: u64,
+        mut starts: u64,
     ) -> Result<(), SanitizeError> {
         while places != 0 {
             let place = at + places.trailing_zeros() as usize;
@@ -103,30 +128,31 @@ impl Words {
                 self.hit(search, place, &self.hooks[usize::from(number)])?;
             }
         }
+        while starts != 0 {
+            let place = at + starts.trailing_zeros() as usize;
+            starts &= starts - 1;
+            for (number, _) in self.heads.at(search.text, place) {
+                self.hit(search, place, &self.hooks[usize::from(number)])?;
+            }
+        }
         Ok(())
     }
 
+    #[cold]
     fn hit(&self, search: &mut Search<'_>, place: usize, hook: &Hook) -> Result<(), SanitizeError> {
-        match hook {
-            Hook::Anchor { expression, anchor, exact, offset } => {
-                let Some(start) = place.checked_sub(*offset) else { return Ok(()) };
-                let there = search.text.get(start..start + anchor.len());
-                let is = |there: &[u8]| {
-                    if *exact { there == &anchor[..] } else { there.eq_ignore_ascii_case(anchor) }
-                };
-                if there.is_some_and(is) {
-                    self.open(search, *expression, start)?;
-                }
-            }
-            Hook::Password => assigned(search, place, self.password, Finder::Password),
-            Hook::Secret => assigned(search, place, self.secret, Finder::Secret),
-            Hook::Person { word, cue, offset } => {
-                let Some(start) = place.checked_sub(*offset) else { return Ok(()) };
-                let end = start + word.len();
-                if search.text.get(start..end).is_some_and(|there| same(there, word)) {
-                    cue.look(search, &search.scanner.persons, start, end);
-                }
-            }
+        let Some(start) = place.checked_sub(hook.offset) else { return Ok(()) };
+        let end = start + hook.word.len();
+        let is = |there: &[u8]| {
+            if hook.exact { there == &*hook.word } else { there.eq_ignore_ascii_case(&hook.word) }
+        };
+        if !search.text.get(start..end).is_some_and(is) {
+            return Ok(());
+        }
+        match hook.meaning {
+            Meaning::Anchor(expression) => self.open(search, expression, start)?,
+            Meaning::Password => assigned(search, start, self.password, Finder::Password),
+            Meaning::Secret => assigned(search, start, self.secret, Finder::Secret),
+            Meaning::Person(cue) => cue.look(search, &search.scanner.persons, start, end),
         }
         Ok(())
     }
@@ -139,7 +165,10 @@ impl Words {
             (anchor.saturating_sub(found.before), (anchor + found.after).min(search.text.len()));
         let open = search.windows.iter_mut().find(|(number, ..)| *number == expression);
         match open {
-            Some((_, _, open_end)) if start <= *open_end => *open_end = end.max(*open_end),
+            Some((_, open_start, open_end)) if start <= *open_end => {
+                // What begins a word comes after what counts anywhere in the same block.
+                (*open_start, *open_end) = (start.min(*open_start), end.max(*open_end));
+            }
             Some(window) => {
                 let (_, from, to) = std::mem::replace(window, (expression, start, end));
                 self.confirm(search, expression, from, to)?;
@@ -223,15 +252,15 @@ impl Within {
     }
 }
 
-/// The window of a word that announces persons.
-fn person(cue: Cue, word: &'static [u8]) -> (Vec<u8>, Hook) {
-    let offset = rarest(word);
-    (word[offset..word.len().min(offset + WINDOW)].to_vec(), Hook::Person { word, cue, offset })
-}
-
-/// Whether two texts are the same but for the case of their letters.
-fn same(there: &[u8], word: &[u8]) -> bool {
-    there.eq_ignore_ascii_case(word)
+/// Where a word can be looked up if it begins where a word does: the rarest of the places where a letter or a digit stands
+/// behind none.
+fn head(word: &[u8]) -> Option<usize> {
+    let begins = |at: &usize| {
+        word[*at].is_ascii_alphanumeric() && (*at == 0 || !word[*at - 1].is_ascii_alphanumeric())
+    };
+    let places = (0..=word.len().checked_sub(HEAD)?).filter(begins);
+    let rarity = |at: usize| rarity(&word[at..at + HEAD].to_ascii_lowercase());
+    places.max_by(|a, b| rarity(*a).total_cmp(&rarity(*b)))
 }
 
 /// Where the rarest window of a word begins.
