@@ -11,8 +11,8 @@
 pub(crate) const BLOCK: usize = 64;
 /// Bytes behind a block that are looked at to tell where words begin in it.
 const AHEAD: usize = 3;
-/// Buckets of words, a bit each.
-const BUCKETS: usize = 8;
+/// Buckets of words, in two bytes.
+const BUCKETS: usize = 16;
 
 /// Of 64 bytes, which are of a sort; the first byte is the lowest bit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,9 +42,9 @@ pub(crate) struct Block {
 /// Beginnings of words, ready to be looked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Beginnings {
-    /// `[place][row][lower half of the byte]`: which buckets hold a word with such a byte there. The row is bit 4 of the
-    /// byte, so that letters are told apart exactly.
-    rows: [[[u8; 16]; 2]; 4],
+    /// `[bucket / 8][place][row][lower half of the byte]`: which buckets hold a word with such a byte there. The row is
+    /// bit 4 of the byte, so that letters are told apart exactly.
+    rows: [[[[u8; 16]; 2]; 4]; 2],
 }
 
 impl Beginnings {
@@ -53,7 +53,7 @@ impl Beginnings {
         let mut heads: Vec<&[u8]> = words.into_iter().map(|word| &word[..word.len().min(4)]).collect();
         heads.sort_unstable();
         heads.dedup();
-        let mut rows = [[[0u8; 16]; 2]; 4];
+        let mut rows = [[[[0u8; 16]; 2]; 4]; 2];
         // Short ones first: they leave the least room for company.
         heads.sort_by_key(|head| head.len());
         let mut buckets = [[0u32; 4]; BUCKETS];
@@ -68,7 +68,7 @@ impl Beginnings {
         for (number, places) in buckets.iter().enumerate() {
             for (place, classes) in places.iter().enumerate() {
                 for class in (0..32).filter(|class| classes >> class & 1 == 1) {
-                    rows[place][class / 16][class % 16] |= 1 << number;
+                    rows[number / 8][place][class / 16][class % 16] |= 1 << (number % 8);
                 }
             }
         }
@@ -76,11 +76,13 @@ impl Beginnings {
     }
 
     fn may_begin(&self, bytes: [u8; 4]) -> bool {
-        let found = self.rows.iter().zip(bytes).fold(0xFF, |found, (rows, byte)| {
-            let byte = byte & 0x7F | 0x20;
-            found & rows[usize::from(byte >> 4 & 1)][usize::from(byte & 15)]
-        });
-        found != 0
+        self.rows.iter().any(|places| {
+            let found = places.iter().zip(bytes).fold(0xFF, |found, (rows, byte)| {
+                let byte = byte & 0x7F | 0x20;
+                found & rows[usize::from(byte >> 4 & 1)][usize::from(byte & 15)]
+            });
+            found != 0
+        })
     }
 }
 
@@ -316,20 +318,23 @@ mod avx2 {
     #[target_feature(enable = "avx2")]
     fn words(beginnings: &Beginnings, bytes: &[u8; BLOCK + AHEAD], from: usize) -> u32 {
         let (fold, ascii) = (_mm256_set1_epi8(0x20), _mm256_set1_epi8(0x7F));
-        let mut found = _mm256_set1_epi8(-1);
-        for (place, rows) in beginnings.rows.iter().enumerate() {
+        let mut found = [_mm256_set1_epi8(-1); 2];
+        for place in 0..4 {
             let text = _mm256_and_si256(load(bytes, from + place), ascii);
             let text = _mm256_or_si256(text, fold);
             // Bit 4 becomes the sign, by which `blendv` chooses.
             let row = _mm256_slli_epi16::<3>(text);
-            let entry = _mm256_blendv_epi8(
-                _mm256_shuffle_epi8(table(&rows[0]), text),
-                _mm256_shuffle_epi8(table(&rows[1]), text),
-                row,
-            );
-            found = _mm256_and_si256(found, entry);
+            for (half, found) in found.iter_mut().enumerate() {
+                let rows = &beginnings.rows[half][place];
+                let entry = _mm256_blendv_epi8(
+                    _mm256_shuffle_epi8(table(&rows[0]), text),
+                    _mm256_shuffle_epi8(table(&rows[1]), text),
+                    row,
+                );
+                *found = _mm256_and_si256(*found, entry);
+            }
         }
-        !bits_of(_mm256_cmpeq_epi8(found, _mm256_setzero_si256()))
+        !bits_of(_mm256_cmpeq_epi8(_mm256_or_si256(found[0], found[1]), _mm256_setzero_si256()))
     }
 
     #[target_feature(enable = "avx2")]

@@ -49,7 +49,7 @@ pub(super) enum Cue {
     Title,
     Closing,
     Born,
-    /// An ending of streets' names.
+    /// An ending of streets' names, and the space before a house's number.
     StreetEnding,
     /// A beginning of streets' names.
     Street,
@@ -251,8 +251,8 @@ pub(super) const CUES: &[(Cue, &[&str])] = &[
     (
         Cue::StreetEnding,
         &[
-            "straße", "strasse", "str.", "weg", "allee", "platz", "gasse", "straat", "laan", "gracht",
-            "plein", "gatan", "vägen", "gränd", "vej", "gade", "veien", "katu",
+            "straße ", "strasse ", "str. ", "weg ", "allee ", "platz ", "gasse ", "straat ", "laan ",
+            "gracht ", "plein ", "gatan ", "vägen ", "gränd ", "vej ", "gade ", "veien ", "katu ",
         ],
     ),
     (
@@ -375,7 +375,7 @@ impl Cue {
         }
         if let Some(rule) = rules.address {
             match self {
-                Self::StreetEnding => place::ending(search, rule, start, end),
+                Self::StreetEnding => place::ending(search, rule, start, end - 1),
                 Self::Street => place::street(search, rule, start, end),
                 Self::Box => place::boxed(search, rule, start, end),
                 Self::AddressField => place::in_field(search, rule, letters_end(text, start, end)),

@@ -2,10 +2,12 @@
 
 /// Slots of the table; more literals than slots only make it slower.
 const SLOTS: usize = 1 << 14;
+/// Bytes of a literal that choose its slot.
+const HEAD: usize = 3;
 
-/// Literals of `HEAD` bytes (three or four) at the least, each with an owner. The first so many bytes choose the slot.
+/// Literals of three bytes at the least, each with an owner.
 #[derive(Debug)]
-pub(super) struct Literals<const HEAD: usize> {
+pub(super) struct Literals {
     /// For each slot, where its entries begin; they end where the next slot's begin.
     begins: Box<[u16]>,
     /// Which slots have entries, a bit each: small enough to stay in the first-level cache.
@@ -15,8 +17,10 @@ pub(super) struct Literals<const HEAD: usize> {
 
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// The first bytes, folded.
+    /// The first four bytes, folded; the last of them is zero where there are but three.
     head: u32,
+    /// Of which bytes of `head` count.
+    mask: u32,
     /// Whose it is.
     owner: u16,
     exact: bool,
@@ -24,15 +28,15 @@ pub(super) struct Entry {
     text: Box<[u8]>,
 }
 
-impl<const HEAD: usize> Literals<HEAD> {
+impl Literals {
     /// From (literal, whether case matters, owner).
     pub(super) fn new(literals: impl IntoIterator<Item = (Vec<u8>, bool, u16)>) -> Self {
         let mut entries: Vec<Entry> = literals
             .into_iter()
             .map(|(text, exact, owner)| {
                 let text = if exact { text } else { text.to_ascii_lowercase() };
-                let head = folded::<HEAD>(&text).unwrap_or_default();
-                Entry { head, owner, exact, text: text.into_boxed_slice() }
+                let mask = if text.len() > HEAD { u32::MAX } else { u32::MAX >> 8 };
+                Entry { head: folded(&text) & mask, mask, owner, exact, text: text.into_boxed_slice() }
             })
             .collect();
         entries.sort_by_key(|entry| slot(entry.head));
@@ -53,14 +57,14 @@ impl<const HEAD: usize> Literals<HEAD> {
     #[inline]
     pub(super) fn at<'a>(&'a self, text: &'a [u8], at: usize) -> impl Iterator<Item = (u16, usize)> + 'a {
         let rest = text.get(at..).unwrap_or_default();
-        let head = folded::<HEAD>(rest);
-        let entries = match head.map(slot) {
-            Some(slot) if self.taken[slot / 64] >> (slot % 64) & 1 == 1 => {
-                &self.entries[usize::from(self.begins[slot])..usize::from(self.begins[slot + 1])]
-            }
-            _ => &[],
+        let head = folded(rest);
+        let slot = slot(head);
+        let entries = if self.taken[slot / 64] >> (slot % 64) & 1 == 1 {
+            &self.entries[usize::from(self.begins[slot])..usize::from(self.begins[slot + 1])]
+        } else {
+            &[]
         };
-        let begins = move |entry: &&Entry| head == Some(entry.head) && entry.begins(rest);
+        let begins = move |entry: &&Entry| head & entry.mask == entry.head && entry.begins(rest);
         entries.iter().filter(begins).map(|entry| (entry.owner, entry.text.len()))
     }
 }
@@ -73,16 +77,20 @@ impl Entry {
     }
 }
 
-/// The first bytes, letters in lower case, so that literals with and without case share the table.
+/// The first four bytes, letters in lower case, so that literals with and without case share the table; what is not there
+/// is as zero.
 #[inline]
-fn folded<const HEAD: usize>(text: &[u8]) -> Option<u32> {
-    let mut head = [0; 4];
-    head[..HEAD].copy_from_slice(text.first_chunk::<HEAD>()?);
-    Some(u32::from_le_bytes(head) | 0x2020_2020)
+fn folded(text: &[u8]) -> u32 {
+    let head = match text.first_chunk::<4>() {
+        Some(head) => *head,
+        None => std::array::from_fn(|at| text.get(at).copied().unwrap_or_default()),
+    };
+    u32::from_le_bytes(head) | 0x2020_2020
 }
 
 #[inline]
 fn slot(head: u32) -> usize {
+    let head = head & (u32::MAX >> (32 - 8 * HEAD));
     (head.wrapping_mul(0x9E37_79B1) >> (32 - SLOTS.trailing_zeros())) as usize
 }
 
@@ -92,7 +100,7 @@ mod tests {
 
     #[test]
     fn literals_are_found_where_they_stand_with_or_without_case() {
-        let literals = Literals::<3>::new([
+        let literals = Literals::new([
             (b"AKIA".to_vec(), true, 1),
             (b"Algolia".to_vec(), false, 2),
             (b"alg".to_vec(), false, 3),

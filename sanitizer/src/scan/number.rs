@@ -41,7 +41,7 @@ pub(super) struct Numbers {
     /// By how many digits it begins with; those that begin otherwise at 0.
     written: Vec<Vec<(u16, usize)>>,
     /// Words that announce a number, with its rule.
-    context: Literals<3>,
+    context: Literals,
 }
 
 /// Where groups of digits are, from block to block.

@@ -152,7 +152,7 @@ fn tail(text: &[u8], end: usize) -> usize {
 /// Behind `straße`, `gatan` and their like, at their end: a house number.
 pub(super) fn ending(search: &mut Search<'_>, rule: u16, cue: usize, at: usize) {
     let text = search.text;
-    let Some(end) = house_number(text, at).filter(|_| text.get(at) == Some(&b' ')) else { return };
+    let Some(end) = house_number(text, at) else { return };
     let letter = |b: &&u8| b.is_ascii_alphabetic() || **b == b'-' || **b >= 0x80;
     let word = text[cue.saturating_sub(40)..cue].iter().rev().take_while(letter).count();
     let start = cue - word;

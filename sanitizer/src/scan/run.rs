@@ -38,8 +38,8 @@ const STEM: u16 = u16::MAX;
 /// What is looked for in runs.
 #[derive(Debug)]
 pub(super) struct Runs {
-    prefixes: Literals<3>,
-    words: Literals<3>,
+    prefixes: Literals,
+    words: Literals,
     random: Option<u16>,
     uuid: Option<u16>,
     wallet_key: Option<u16>,

@@ -1,6 +1,6 @@
 //! Words that announce values: anchors of expressions, and names that something is assigned to.
 //!
-//! Most words count where a word begins in the text as well: there the first four bytes are looked up in a table. Of those
+//! Most words count where a word begins in the text as well: there they are looked up in a table. Of those
 //! that count anywhere (stems of names, signs), a window of four bytes, the rarest of each, is looked for at every place.
 
 use super::cue::{CUES, Cue, Persons};
@@ -18,9 +18,9 @@ use crate::work;
 pub(super) struct Words {
     pub(super) beginnings: Beginnings,
     /// Windows of words that count anywhere.
-    windows: Literals<3>,
+    windows: Literals,
     /// Words that begin where words begin.
-    heads: Literals<HEAD>,
+    heads: Literals,
     hooks: Vec<Hook>,
     /// For each expression, its rule.
     expressions: Vec<u16>,
@@ -57,8 +57,8 @@ const LONG_BYTES: usize = 512;
 const NAMES_MAX: usize = 8;
 /// Bytes of a word that are looked for anywhere.
 const WINDOW: usize = 4;
-/// Bytes that words have where they begin.
-const HEAD: usize = 4;
+/// Bytes that words have at the least where they begin.
+const HEAD: usize = 3;
 
 impl Words {
     pub(super) fn new(rules: &[Rule]) -> Self {
@@ -259,7 +259,7 @@ fn head(word: &[u8]) -> Option<usize> {
         word[*at].is_ascii_alphanumeric() && (*at == 0 || !word[*at - 1].is_ascii_alphanumeric())
     };
     let places = (0..=word.len().checked_sub(HEAD)?).filter(begins);
-    let rarity = |at: usize| rarity(&word[at..at + HEAD].to_ascii_lowercase());
+    let rarity = |at: usize| rarity(&word[at..word.len().min(at + WINDOW)].to_ascii_lowercase());
     places.max_by(|a, b| rarity(*a).total_cmp(&rarity(*b)))
 }
 
