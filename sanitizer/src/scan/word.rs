@@ -94,9 +94,7 @@ impl Words {
             let offset = head.unwrap_or_else(|| rarest(&word.to_ascii_lowercase()));
             match head {
                 Some(_) => heads.push((word[offset..].to_vec(), exact, number)),
-                None => {
-                    windows.push((word[offset..word.len().min(offset + WINDOW)].to_vec(), exact, number))
-                }
+                None => windows.push((word[offset..word.len().min(offset + WINDOW)].to_vec(), exact, number)),
             }
             hooks.push(Hook { word: word.into(), exact, offset, meaning });
         }
