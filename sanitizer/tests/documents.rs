@@ -4,24 +4,14 @@ use bolero::check;
 use certus_sanitizer::{Format, Learnt, Place, Policy, Profile, PseudonymKey, Sanitizer};
 use proptest::prelude::*;
 
+#[path = "made/token.rs"]
+mod made;
+
+use made::token;
+
 fn sanitizer() -> Sanitizer {
     Sanitizer::new(&Profile::HighRecall.into(), PseudonymKey::from_bytes([9; 32]))
         .expect("the tables are right")
-}
-
-/// A token of a forge, made here so that none stands in the repository.
-fn token(seed: u64) -> String {
-    let body: String = (0..36u64)
-        .map(|i| {
-            let n = (seed * 64 + i + 1)
-                .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-                .rotate_left(29)
-                .wrapping_mul(0xBF58_476D_1CE4_E5B9)
-                >> 40;
-            char::from(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"[(n % 62) as usize])
-        })
-        .collect();
-    format!("{}_{body}", "ghp")
 }
 
 fn clean(sanitizer: &Sanitizer, bytes: &[u8], format: Format) -> Vec<u8> {

@@ -6,22 +6,17 @@ use bolero::check;
 use certus_sanitizer::{Format, Learnt, Policy, Profile, PseudonymKey, SanitizeError, Sanitizer};
 use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER, HEXUPPER};
 
+#[path = "made/token.rs"]
+mod made;
+
+use made::token as secret;
+
 fn sanitizer() -> &'static Sanitizer {
     static ONCE: std::sync::OnceLock<Sanitizer> = std::sync::OnceLock::new();
     ONCE.get_or_init(|| {
         let policy = Policy::from(Profile::Balanced);
         Sanitizer::new(&policy, PseudonymKey::from_bytes([7; 32])).expect("the tables are right")
     })
-}
-
-/// A token of a forge, made here so that none stands in the repository.
-fn secret(seed: u64) -> String {
-    let body = (0..36u64).map(|i| {
-        let n = (seed * 64 + i + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
-        let n = n.wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 40;
-        char::from(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"[(n % 62) as usize])
-    });
-    format!("{}_{}", "ghp", body.collect::<String>())
 }
 
 fn text(seed: u64) -> String {

@@ -3,6 +3,11 @@
 use certus_sanitizer::{Document, Format, Learnt, Policy, PseudonymKey, RawResource, Sanitizer};
 use proptest::prelude::*;
 
+#[path = "made/token.rs"]
+mod made;
+
+use made::token;
+
 fn key() -> PseudonymKey {
     PseudonymKey::from_bytes([5; 32])
 }
@@ -19,16 +24,6 @@ fn document(sanitizer: &Sanitizer, path: &str, text: &str, format: Format) -> Do
 fn clean(policy: &str, text: &str) -> String {
     let made = document(&under(policy), "a/b.txt", text, Format::Text);
     String::from_utf8(made.bytes).expect("UTF-8")
-}
-
-/// A token of a forge, made here so that none stands in the repository.
-fn token(seed: u64) -> String {
-    let letters = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    let letter = |i: u64| {
-        let n = (seed * 64 + i + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
-        char::from(letters[((n.wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 40) % 62) as usize])
-    };
-    format!("{}_{}", "ghp", (0..36).map(letter).collect::<String>())
 }
 
 #[test]

@@ -3,6 +3,11 @@
 use certus_sanitizer::{Format, Learnt, Policy, Profile, PseudonymKey, Sanitizer};
 use serde_json::{Value, json};
 
+#[path = "made/token.rs"]
+mod made;
+
+use made::{letters, token};
+
 fn sanitizer() -> &'static Sanitizer {
     static ONCE: std::sync::OnceLock<Sanitizer> = std::sync::OnceLock::new();
     ONCE.get_or_init(|| {
@@ -11,30 +16,16 @@ fn sanitizer() -> &'static Sanitizer {
     })
 }
 
-/// Letters and digits of a value, made here so that none stands in the repository.
-fn body(seed: u64, length: u64) -> String {
-    let characters = (0..length).map(|i| {
-        let n = (seed * 64 + i + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(29);
-        let n = n.wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 40;
-        char::from(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"[(n % 62) as usize])
-    });
-    characters.collect()
-}
-
-fn token(seed: u64) -> String {
-    format!("{}_{}", "ghp", body(seed, 36))
-}
-
 /// A document with values in place of `{token}`, `{password}`, `{card}`, `{mail}` and `{pem}`, and the values.
 fn filled(template: &str, seed: u64) -> (String, Vec<String>) {
     let pem = format!(
         "-----BEGIN RSA PRIVATE {0}-----\n{1}\n-----END RSA PRIVATE {0}-----",
         "KEY",
-        body(seed + 9, 64)
+        letters(seed + 9, 64)
     );
     let values = [
         ("{token}", token(seed)),
-        ("{password}", format!("{}!{}", body(seed + 1, 9), body(seed + 2, 5))),
+        ("{password}", format!("{}!{}", letters(seed + 1, 9), letters(seed + 2, 5))),
         ("{card}", "4111111111111111".to_owned()),
         ("{mail}", "jane.doe@example.org".to_owned()),
     ];
