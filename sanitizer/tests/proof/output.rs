@@ -9,8 +9,8 @@ use crate::{clean, holds, sanitizer, token};
 /// A piece of a value that tells of it.
 const PIECE_BYTES: usize = 8;
 
-/// The text with what is said to stand there put in place of what was taken out, and where the replacements stand then.
-fn put_in(text: &[u8], redactions: &[Redaction]) -> Vec<u8> {
+/// The text with what is said to stand there put in place of what was taken out.
+pub(crate) fn put_in(text: &[u8], redactions: &[Redaction]) -> Vec<u8> {
     let mut made = Vec::new();
     let mut at = 0;
     for redaction in redactions {
