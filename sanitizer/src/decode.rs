@@ -2,6 +2,8 @@
 
 pub(crate) mod blobs;
 pub(crate) mod escapes;
+#[cfg(test)]
+mod hostile;
 pub(crate) mod joined;
 pub(crate) mod map;
 pub(crate) mod packed;

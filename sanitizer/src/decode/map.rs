@@ -7,7 +7,7 @@ use crate::work;
 pub(crate) struct Piece<'a> {
     pub(crate) start: usize,
     pub(crate) end: usize,
-    /// As long as the stretch where every byte stands for itself; otherwise it stands for it as a whole.
+    /// The bytes of the stretch where every one stands for itself; otherwise they stand for it as a whole.
     pub(crate) bytes: &'a [u8],
 }
 
@@ -27,39 +27,54 @@ pub(crate) fn decode_into(walk: Walk, raw: &[u8], decoded: &mut Vec<u8>) {
     walk(raw, &mut |piece| decoded.extend_from_slice(piece.bytes));
 }
 
+/// Where a piece lies, there and here.
+#[derive(Debug, Clone, Copy)]
+struct Placed {
+    /// First decoded byte, and how many there are.
+    at: usize,
+    length: usize,
+    /// First byte in the source, and how many there are.
+    raw: usize,
+    raw_length: usize,
+    /// Whether every byte stands for itself.
+    plain: bool,
+}
+
 /// Where the pieces lie, there and here.
 #[derive(Debug, Default)]
 pub(crate) struct Map {
-    /// First decoded byte, decoded length, first byte in the source, length there.
-    pieces: Vec<(usize, usize, usize, usize)>,
+    pieces: Vec<Placed>,
 }
 
 impl Map {
     pub(crate) fn new(walk: Walk, raw: &[u8]) -> Self {
-        let mut pieces: Vec<(usize, usize, usize, usize)> = Vec::new();
-        let mut decoded = 0;
+        let mut pieces: Vec<Placed> = Vec::new();
+        let mut at = 0;
         work::count(raw.len());
         walk(raw, &mut |piece| {
-            if !piece.bytes.is_empty() {
-                pieces.push((decoded, piece.bytes.len(), piece.start, piece.end - piece.start));
+            let (length, raw_length) = (piece.bytes.len(), piece.end - piece.start);
+            // A character may be as long in another encoding.
+            let plain = raw.get(piece.start..piece.end) == Some(piece.bytes);
+            if length > 0 {
+                pieces.push(Placed { at, length, raw: piece.start, raw_length, plain });
             }
-            decoded += piece.bytes.len();
+            at += length;
         });
         Self { pieces }
     }
 
     /// The stretch of the source that spells the bytes `start..end` of the decoded text; whole characters.
     pub(crate) fn source(&self, start: usize, end: usize) -> (usize, usize) {
-        let first = self.pieces.partition_point(|(at, length, ..)| at + length <= start);
+        let first = self.pieces.partition_point(|piece| piece.at + piece.length <= start);
         let from = match self.pieces.get(first) {
-            Some((at, length, raw, raw_length)) if length == raw_length => raw + start.saturating_sub(*at),
-            Some((.., raw, _)) => *raw,
-            None => self.pieces.last().map_or(0, |(.., raw, length)| raw + length),
+            Some(piece) if piece.plain => piece.raw + start.saturating_sub(piece.at),
+            Some(piece) => piece.raw,
+            None => self.pieces.last().map_or(0, |piece| piece.raw + piece.raw_length),
         };
-        let last = self.pieces.partition_point(|(at, ..)| *at < end);
+        let last = self.pieces.partition_point(|piece| piece.at < end);
         let to = match last.checked_sub(1).and_then(|last| self.pieces.get(last)) {
-            Some((at, length, raw, raw_length)) if length == raw_length => raw + (end - at).min(*length),
-            Some((.., raw, raw_length)) => raw + raw_length,
+            Some(piece) if piece.plain => piece.raw + (end - piece.at).min(piece.length),
+            Some(piece) => piece.raw + piece.raw_length,
             None => from,
         };
         (from, to.max(from))
