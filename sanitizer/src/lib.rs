@@ -3,6 +3,9 @@
 //! [`Sanitizer`] is made once from a [`Policy`] and the tenant's [`PseudonymKey`]; what it has looked at comes back as
 //! [`Clean`], which nothing else can make. This crate does no I/O, reads no clock and never logs.
 
+#[cfg(test)]
+extern crate self as certus_sanitizer;
+
 mod action;
 mod clean;
 mod credential;

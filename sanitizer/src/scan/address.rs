@@ -14,7 +14,7 @@ pub(super) struct Addresses {
     email: Option<u16>,
     ipv4: Option<u16>,
     ipv6: Option<u16>,
-    mac: Option<u16>,
+    pub(super) mac: Option<u16>,
 }
 
 /// Where addresses were found, so that none is looked at twice.
@@ -95,7 +95,7 @@ fn hardware(rule: u16, search: &mut Search<'_>, at: usize, (now, next): (&Block,
     });
 }
 
-fn hardware_at(rule: u16, search: &mut Search<'_>, start: usize, length: usize) {
+pub(super) fn hardware_at(rule: u16, search: &mut Search<'_>, start: usize, length: usize) {
     let text = search.text;
     let Some(value) = text.get(start..start + length) else { return };
     let joins = |byte: Option<&u8>| {
@@ -125,7 +125,7 @@ fn stretch(text: &[u8], at: usize, max: usize, is: impl Fn(&u8) -> bool) -> (usi
     (at - left, at + right)
 }
 
-fn email(addresses: &Addresses, search: &mut Search<'_>, at: usize) {
+pub(super) fn email(addresses: &Addresses, search: &mut Search<'_>, at: usize) {
     let Some(number) = addresses.email else { return };
     let text = search.text;
     let local = |b: &u8| {
@@ -156,7 +156,7 @@ fn email(addresses: &Addresses, search: &mut Search<'_>, at: usize) {
     }
 }
 
-fn ipv4(addresses: &Addresses, search: &mut Search<'_>, at: usize) -> Option<usize> {
+pub(super) fn ipv4(addresses: &Addresses, search: &mut Search<'_>, at: usize) -> Option<usize> {
     let number = addresses.ipv4?;
     let text = search.text;
     let (start, mut end) = stretch(text, at, 16, |byte| byte.is_ascii_digit() || *byte == b'.');
@@ -183,7 +183,7 @@ fn versioned(text: &[u8], start: usize) -> bool {
 }
 
 /// An IPv6 or a hardware address with a colon at `at`.
-fn colons_at(addresses: &Addresses, search: &mut Search<'_>, at: usize) -> Option<usize> {
+pub(super) fn colons_at(addresses: &Addresses, search: &mut Search<'_>, at: usize) -> Option<usize> {
     let text = search.text;
     let (start, end) = stretch(text, at, IP_BYTES_MAX, |b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.'));
     let value = text[start..end].strip_suffix(b".").unwrap_or(&text[start..end]);

@@ -20,9 +20,9 @@ const LEAD_MAX: usize = 6;
 /// The same where a word announces a number: letters and digits may take turns in it.
 const LEAD_ANNOUNCED_MAX: usize = 16;
 /// Words of so few bytes must end where they end: they begin too many others.
-const WHOLE_WORD: usize = 4;
+pub(super) const WHOLE_WORD: usize = 4;
 /// How far before a telephone's number its word may stand, in bytes.
-const PHONE_BYTES: usize = 24;
+pub(super) const PHONE_BYTES: usize = 24;
 /// A document that is no longer than this may be one number and nothing else.
 const DOCUMENT_MAX: usize = 64;
 /// Bytes behind the first digits in which the others must begin to stand.
@@ -87,7 +87,7 @@ impl Walk {
 }
 
 /// Bytes that no number stands behind: it would be a part of something longer, a name, a fraction, a colour.
-static NEVER_BEFORE: [bool; 256] = {
+pub(super) static NEVER_BEFORE: [bool; 256] = {
     let mut never = [false; 256];
     let mut byte = 0;
     while byte < 256 {
@@ -154,11 +154,11 @@ impl Context {
 }
 
 /// A number as it stands, what separates its characters left out.
-struct Compact {
-    bytes: [u8; LENGTH_MAX],
+pub(super) struct Compact {
+    pub(super) bytes: [u8; LENGTH_MAX],
     /// Behind each character, where it ends in the text.
-    ends: [usize; LENGTH_MAX],
-    length: usize,
+    pub(super) ends: [usize; LENGTH_MAX],
+    pub(super) length: usize,
 }
 
 impl Numbers {
@@ -330,7 +330,7 @@ fn first_digits(body: &[template::Piece]) -> std::ops::RangeInclusive<usize> {
     }
 }
 
-fn compact(text: &[u8], start: usize) -> Compact {
+pub(super) fn compact(text: &[u8], start: usize) -> Compact {
     let mut compact = Compact { bytes: [0; LENGTH_MAX], ends: [0; LENGTH_MAX], length: 0 };
     let mut at = start;
     while compact.length < LENGTH_MAX {

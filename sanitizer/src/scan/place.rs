@@ -64,7 +64,7 @@ fn hints(rule: u16, search: &mut Search<'_>, at: usize, now: &Block, next: &Bloc
 }
 
 /// At the last digit of a number before a capital: a house number before a street, or a postal code before a city.
-fn numbered(search: &mut Search<'_>, rule: u16, last: usize) {
+pub(super) fn numbered(search: &mut Search<'_>, rule: u16, last: usize) {
     let text = search.text;
     if text.get(last + 1) != Some(&b' ') {
         return;
@@ -102,7 +102,7 @@ fn above(search: &mut Search<'_>, start: usize) {
 }
 
 /// At the last letter of a state before its code, or of a Canadian code's first half.
-fn coded(search: &mut Search<'_>, rule: u16, last: usize) {
+pub(super) fn coded(search: &mut Search<'_>, rule: u16, last: usize) {
     let text = search.text;
     for back in [1, 2] {
         let Some(start) = last.checked_sub(back) else { continue };
@@ -115,7 +115,7 @@ fn coded(search: &mut Search<'_>, rule: u16, last: usize) {
 }
 
 /// At the digit of a British code's second half.
-fn british(search: &mut Search<'_>, rule: u16, digit: usize) {
+pub(super) fn british(search: &mut Search<'_>, rule: u16, digit: usize) {
     let text = search.text;
     for back in 3..=5 {
         let Some(start) = digit.checked_sub(back) else { continue };

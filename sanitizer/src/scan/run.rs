@@ -244,7 +244,7 @@ impl Runs {
     }
 
     /// Values that nothing announces.
-    fn unknown(&self, search: &mut Search<'_>, start: usize, end: usize) {
+    pub(super) fn unknown(&self, search: &mut Search<'_>, start: usize, end: usize) {
         work::count(end - start);
         self.wallets(search, start, end);
         if let Some(number) = self.random {

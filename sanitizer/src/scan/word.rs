@@ -209,7 +209,7 @@ impl Words {
     }
 }
 
-fn assigned(search: &mut Search<'_>, place: usize, rule: Option<u16>, sort: Finder) {
+pub(super) fn assigned(search: &mut Search<'_>, place: usize, rule: Option<u16>, sort: Finder) {
     let Some(number) = rule else { return };
     if !search.within.may_read(place) {
         return;
