@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::credential::{self, Confidence, is_pattern, is_placeholder};
 use crate::surprise::Makeup;
+use crate::validate::is_address_form;
 
 /// Which tests a value must pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -130,7 +131,8 @@ fn drawn(text: &[u8], start: usize, value: &[u8]) -> bool {
     let beyond_hex = value.iter().filter(|b| (b'g'..=b'z').contains(&(*b | 0x20))).count() >= 4;
     let sorts = beyond_hex && makeup.others * 8 <= value.len();
     let sorts = sorts && makeup.surprise() >= if makeup.others > 0 { 4.7 } else { 4.3 };
-    enough && cases && sorts && !is_placeholder(value) && !encoded_file(text, start, start + value.len())
+    let meant = !is_placeholder(value) && !is_address_form(value);
+    enough && cases && sorts && meant && !encoded_file(text, start, start + value.len())
 }
 
 /// Whether lines of base64 stand before or behind.

@@ -10,6 +10,8 @@ mod wallet;
 mod western;
 mod worldwide;
 
+pub(crate) use wallet::is_address_form;
+
 macro_rules! numbers {
     ($($(#[$doc:meta])* $name:ident = $family:ident::$function:ident,)*) => {
         /// Which checksum a value must have.
@@ -57,7 +59,7 @@ numbers! {
     GbNino = western::gb_nino,
     /// United Kingdom, taxpayer's reference: the first digit checks the other nine; a K and an office's three digits may stand around.
     GbUtr = western::gb_utr,
-    /// United Kingdom, value added tax: modulo 97, or 97 less 55.
+    /// United Kingdom, value added tax: modulo 97, or since 2009 that with 55 more or less.
     GbVat = western::gb_vat,
     /// United Kingdom, driver: surname, decade, month (plus 50 for women), day and year of birth, initials, check.
     GbDriver = western::gb_driver,
@@ -95,7 +97,7 @@ numbers! {
     AtSvnr = western::at_svnr,
     /// Austria, value added tax: Luhn-like sum, 96 minus it modulo 10.
     AtVat = western::at_vat,
-    /// Austria, tax: Luhn over nine digits.
+    /// Austria, tax: two digits of an office, Luhn over nine digits.
     AtTin = western::at_tin,
     /// Switzerland, person: 756, weights 1 and 3 modulo 10 (as EAN-13).
     ChAhv = western::ch_ahv,
@@ -109,13 +111,13 @@ numbers! {
     EsCif = western::es_cif,
     /// Spain, social insurance: the last two digits are the others modulo 97; short serials are joined without their zero.
     EsNuss = western::es_nuss,
-    /// Portugal, tax: weights 9 to 2 modulo 11.
+    /// Portugal, tax: a sort that is given out, weights 9 to 2 modulo 11.
     PtNif = western::pt_nif,
     /// Portugal, citizen's card: Luhn with letters as 10 to 35, over twelve characters.
     PtCc = western::pt_cc,
     /// Italy, person: characters at odd places count by a table, those at even places by their rank; the sum modulo 26 is the letter.
     ItCf = western::it_codice_fiscale,
-    /// Italy, company: Luhn over eleven digits.
+    /// Italy, company: a serial, an office's three digits, Luhn over eleven digits.
     ItIva = western::it_iva,
     /// Cyprus, tax: even places by a table, the sum modulo 26 is the letter.
     CyTin = western::cy_tin,
@@ -127,7 +129,7 @@ numbers! {
     SePersonal = eastern::se_personal,
     /// Sweden, company: a third digit of two or more, and Luhn.
     SeCompany = eastern::se_company,
-    /// Norway, person: a birthday (40 more days or months for some), two check digits modulo 11.
+    /// Norway, person: a birthday (40 more days or months for some), a serial by the century, two check digits modulo 11.
     NoPerson = eastern::no_person,
     /// Norway, company: weights 3 2 7 6 5 4 3 2 modulo 11.
     NoCompany = eastern::no_company,
@@ -149,11 +151,11 @@ numbers! {
     PlPesel = eastern::pl_pesel,
     /// Poland, tax: weights 6 5 7 2 3 4 5 6 7 modulo 11.
     PlNip = eastern::pl_nip,
-    /// Poland, company: weights 8 9 2 3 4 5 6 7 modulo 11.
+    /// Poland, company: weights 8 9 2 3 4 5 6 7 modulo 11; a branch has five more digits, the last with weights of its own.
     PlRegon = eastern::pl_regon,
     /// Czechia and Slovakia, person: a birthday (20, 50 or 70 more months), the whole a multiple of 11; nine digits before 1954.
     CzPerson = eastern::cz_person,
-    /// Czechia and Slovakia, company: weights 8 to 2 modulo 11.
+    /// Czechia and Slovakia, company: weights 8 to 2 modulo 11; behind a 6 another way, for persons who lack a birth number.
     CzCompany = eastern::cz_company,
     /// Slovakia, value added tax: ten digits, a multiple of 11.
     SkVat = eastern::sk_vat,
@@ -277,7 +279,7 @@ numbers! {
     InGstin = asian::in_gstin,
     /// Pakistan: a province's digit; it has no check digit.
     PkCnic = asian::pk_cnic,
-    /// Vietnam, taxpayer: weights 31 29 23 19 17 13 7 5 3 modulo 11.
+    /// Vietnam, taxpayer: weights 31 29 23 19 17 13 7 5 3 modulo 11; a branch has three more digits.
     VnMst = asian::vn_mst,
     /// Israel: Luhn over nine digits.
     IlId = asian::il_id,

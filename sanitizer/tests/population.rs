@@ -3,7 +3,7 @@
 #[path = "made/numbers.rs"]
 mod numbers;
 
-use numbers::{NUMBERS, Random, check, expand, made};
+use numbers::{NUMBERS, Random, check, expand, made, of_form};
 
 /// Numbers made of each sort.
 const POPULATION: usize = 500;
@@ -69,4 +69,44 @@ fn numbers_that_are_never_given_do_not_hold() {
         assert!(!check("gb-nino").holds(never.as_bytes()), "{never}");
     }
     assert!(!expand("@card", &mut Random(1)).is_empty());
+}
+
+#[test]
+fn parts_that_an_issuer_gives_or_never_gives_are_known() {
+    let mut random = Random(8);
+    let given = [
+        // Monaco has no number of a French company; a United Kingdom's number may be modulo 97 with 55 less.
+        ("fr-vat", "FR??000######"),
+        ("gb-vat", "GB+######??"),
+        // Older ones without their zero, branches, persons who lack a birth number, those behind the fifth million.
+        ("be-company", "4######??"),
+        ("pl-regon", "########?####?"),
+        ("vn-mst", "0########?001"),
+        ("cz-company", "CZ6#######?"),
+        ("ec-cedula", "176######?"),
+        ("in-pan", "aaaKa###+a"),
+        ("ar-cuit", "20########9"),
+        ("no-person", "dm105##??"),
+        ("it-cf", "aaaaaa##AMPH###@"),
+    ];
+    let never = [
+        ("nl-vat", "NL########?B00"),
+        ("it-iva", "#+#####700?"),
+        ("it-cf", "aaaaaa##A40H###@"),
+        ("at-tin", "00######?"),
+        ("no-person", "dm455##??"),
+        ("is-kennitala", "dmy##?8"),
+        ("cz-company", "9######?"),
+        ("cn-resident", "11010519ymd###A"),
+        ("au-abn", "10#########"),
+        ("id-nik", "207101dmy000+"),
+        ("in-gstin", "57aaaPa###+a1Z@"),
+        ("mx-curp", "aaaaymdHKYaaa0?"),
+    ];
+    for (name, form) in given {
+        assert!(of_form(name, form, &mut random).is_some(), "{name} {form}");
+    }
+    for (name, form) in never {
+        assert_eq!(of_form(name, form, &mut random), None, "{name} {form}");
+    }
 }

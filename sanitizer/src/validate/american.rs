@@ -94,6 +94,8 @@ pub(super) fn ca_health_qc(number: &[u8]) -> bool {
 
 /// Mexico, person: a form with a birthday, a sex and a state; ranks times 18 to 2 modulo 10.
 pub(super) fn mx_curp(number: &[u8]) -> bool {
+    // NE is abroad.
+    const STATES: &[u8] = b"ASBCBSCCCLCMCSCHDFDGGTGRHGJCMCMNMSNTNLOCPLQTQRSPSLSRTCTSTLVZYNZSNE";
     if number.len() != 18 || !number[..4].iter().all(u8::is_ascii_uppercase) || !b"HMX".contains(&number[10])
     {
         return false;
@@ -102,7 +104,8 @@ pub(super) fn mx_curp(number: &[u8]) -> bool {
     // Between N and O stands a letter that ASCII lacks.
     let rank = |b: &u8| rank(*b).map(|rank| if *b >= b'O' { rank + 1 } else { rank });
     let sum: Option<u32> = number[..17].iter().zip((2..=18).rev()).map(|(b, w)| Some(rank(b)? * w)).sum();
-    is_date(pair(&d, 2), pair(&d, 4))
+    STATES.chunks(2).any(|state| state == &number[11..13])
+        && is_date(pair(&d, 2), pair(&d, 4))
         && sum.is_some_and(|sum| (10 - sum % 10) % 10 == u32::from(number[17].wrapping_sub(b'0')))
 }
 
@@ -179,7 +182,9 @@ pub(super) fn br_cns(number: &[u8]) -> bool {
 pub(super) fn ar_cuit(number: &[u8]) -> bool {
     exactly::<11>(number).is_some_and(|d| {
         matches!(pair(&d, 0), 20 | 23..=27 | 30 | 33 | 34 | 50 | 51 | 55)
-            && (11 - weighted(&d, &[5, 4, 3, 2, 7, 6, 5, 4, 3, 2]) % 11) % 11 % 10 == d[10]
+            && [0, 9, 9, 8, 7, 6, 5, 4, 3, 2, 1]
+                [(weighted(&d, &[5, 4, 3, 2, 7, 6, 5, 4, 3, 2]) % 11) as usize]
+                == d[10]
     })
 }
 
@@ -204,7 +209,7 @@ pub(super) fn co_nit(number: &[u8]) -> bool {
 
 /// Ecuador: a province, a sort, Luhn.
 pub(super) fn ec_cedula(number: &[u8]) -> bool {
-    exactly::<10>(number).is_some_and(|d| matches!(pair(&d, 0), 1..=24 | 30) && d[2] < 6 && luhn(&d))
+    exactly::<10>(number).is_some_and(|d| matches!(pair(&d, 0), 1..=24 | 30) && d[2] <= 6 && luhn(&d))
 }
 
 /// Peru, taxpayer: weights 5 4 3 2 7 6 5 4 3 2 modulo 11.

@@ -119,7 +119,9 @@ pub(super) fn th_pin(number: &[u8]) -> bool {
 /// Indonesia: a place and a birthday, 40 more days for women; it has no check digit.
 pub(super) fn id_nik(number: &[u8]) -> bool {
     exactly::<16>(number).is_some_and(|d| {
-        (11..=96).contains(&pair(&d, 0)) && is_date(pair(&d, 8), pair(&d, 6) % 40) && value(&d[12..]) > 0
+        matches!(pair(&d, 0), 11..=19 | 21 | 31..=36 | 51..=53 | 61..=65 | 71..=76 | 81 | 82 | 91..=97)
+            && is_date(pair(&d, 8), pair(&d, 6) % 40)
+            && value(&d[12..]) > 0
     })
 }
 
@@ -132,14 +134,15 @@ pub(super) fn in_aadhaar(number: &[u8]) -> bool {
 pub(super) fn in_pan(number: &[u8]) -> bool {
     number.len() == 10
         && number[..5].iter().all(u8::is_ascii_uppercase)
-        && b"ABCFGHJLPT".contains(&number[3])
+        && b"ABCEFGHJKLPT".contains(&number[3])
         && exactly::<4>(&number[5..9]).is_some_and(|d| value(&d) > 0)
         && number[9].is_ascii_uppercase()
 }
 
 /// India, goods and services: a state, a taxpayer's number, Luhn modulo 36.
 pub(super) fn in_gstin(number: &[u8]) -> bool {
-    if number.len() != 15 || !in_pan(&number[2..12]) || exactly::<2>(&number[..2]).is_none() {
+    let state = |d: [u32; 2]| matches!(pair(&d, 0), 1..=38 | 96 | 97 | 99);
+    if number.len() != 15 || !in_pan(&number[2..12]) || !exactly::<2>(&number[..2]).is_some_and(state) {
         return false;
     }
     let product = |(i, b): (usize, &u8)| {
@@ -155,9 +158,10 @@ pub(super) fn pk_cnic(number: &[u8]) -> bool {
     exactly::<13>(number).is_some_and(|d| (1..=7).contains(&d[0]) && d[12] != 0)
 }
 
-/// Vietnam, taxpayer: weights 31 29 23 19 17 13 7 5 3 modulo 11.
+/// Vietnam, taxpayer: weights 31 29 23 19 17 13 7 5 3 modulo 11; a branch has three more digits.
 pub(super) fn vn_mst(number: &[u8]) -> bool {
-    exactly::<10>(number)
+    let branch = exactly::<13>(number).is_some_and(|d| value(&d[10..]) > 0);
+    exactly::<10>(if branch { &number[..10] } else { number })
         .is_some_and(|d| value(&d) > 0 && 10 - weighted(&d, &[31, 29, 23, 19, 17, 13, 7, 5, 3]) % 11 == d[9])
 }
 
@@ -202,7 +206,8 @@ pub(super) fn au_tfn(number: &[u8]) -> bool {
 /// Australia, business: 1 less in front, weights 10 1 3 5 … 19 modulo 89.
 pub(super) fn au_abn(number: &[u8]) -> bool {
     exactly::<11>(number).is_some_and(|d| {
-        d[0] != 0 && (weighted(&d, &[10, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19]) + 89 - 10).is_multiple_of(89)
+        pair(&d, 0) > 10
+            && (weighted(&d, &[10, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19]) + 89 - 10).is_multiple_of(89)
     })
 }
 

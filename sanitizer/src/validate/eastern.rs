@@ -16,11 +16,16 @@ pub(super) fn se_company(number: &[u8]) -> bool {
     exactly::<10>(number).is_some_and(|d| d[2] >= 2 && d[0] != 0 && luhn(&d))
 }
 
-/// Norway, person: a birthday (40 more days or months for some), two check digits modulo 11.
+/// Norway, person: a birthday (40 more days or months for some), a serial by the century, two check digits modulo 11.
 pub(super) fn no_person(number: &[u8]) -> bool {
     let Some(d) = exactly::<11>(number) else { return false };
     let date = is_date(pair(&d, 2) % 40, pair(&d, 0) % 40);
-    date && weighted(&d, &[3, 7, 6, 1, 8, 9, 4, 5, 2, 1]).is_multiple_of(11)
+    let century = matches!(
+        (value(&d[6..9]), pair(&d, 4)),
+        (0..=499 | 900..=999, _) | (500..=749, 54..) | (500..=999, ..40)
+    );
+    date && century
+        && weighted(&d, &[3, 7, 6, 1, 8, 9, 4, 5, 2, 1]).is_multiple_of(11)
         && weighted(&d, &[5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1]).is_multiple_of(11)
 }
 
@@ -70,7 +75,7 @@ pub(super) fn fi_company(number: &[u8]) -> bool {
 pub(super) fn is_kennitala(number: &[u8]) -> bool {
     exactly::<10>(number).is_some_and(|d| {
         is_date(pair(&d, 2), pair(&d, 0) % 40)
-            && matches!(d[9], 0 | 8 | 9)
+            && matches!(d[9], 0 | 9)
             && weighted(&d, &[3, 2, 7, 6, 5, 4, 3, 2, 1]).is_multiple_of(11)
     })
 }
@@ -107,8 +112,11 @@ pub(super) fn pl_nip(number: &[u8]) -> bool {
         .is_some_and(|d| value(&d[..3]) >= 100 && weighted(&d, &[6, 5, 7, 2, 3, 4, 5, 6, 7]) % 11 == d[9])
 }
 
-/// Poland, company: weights 8 9 2 3 4 5 6 7 modulo 11.
+/// Poland, company: weights 8 9 2 3 4 5 6 7 modulo 11; a branch has five more digits, the last with weights of its own.
 pub(super) fn pl_regon(number: &[u8]) -> bool {
+    let branch = exactly::<14>(number)
+        .is_some_and(|d| weighted(&d, &[2, 4, 8, 5, 0, 9, 7, 3, 6, 1, 2, 4, 8]) % 11 % 10 == d[13]);
+    let number = if branch { &number[..9] } else { number };
     exactly::<9>(number)
         .is_some_and(|d| value(&d) > 0 && weighted(&d, &[8, 9, 2, 3, 4, 5, 6, 7]) % 11 % 10 == d[8])
 }
@@ -124,11 +132,19 @@ pub(super) fn cz_person(number: &[u8]) -> bool {
     is_date(month, pair(&d, 4)) && sum
 }
 
-/// Czechia and Slovakia, company: weights 8 to 2 modulo 11.
+/// Czechia and Slovakia, company: weights 8 to 2 modulo 11; behind a 6 another way, for persons who lack a birth number.
 pub(super) fn cz_company(number: &[u8]) -> bool {
     let number = number.strip_prefix(b"CZ").unwrap_or(number);
-    exactly::<8>(number)
-        .is_some_and(|d| value(&d[..7]) > 0 && (11 - weighted(&d, &[8, 7, 6, 5, 4, 3, 2]) % 11) % 10 == d[7])
+    // Persons without a birth number have a 6 before theirs.
+    let special = exactly::<9>(number).filter(|d| d[0] == 6);
+    if let Some(d) = special {
+        let rest = weighted(&d[1..], &[8, 7, 6, 5, 4, 3, 2]) % 11;
+        return (18 - (21 - rest) % 11) % 10 == d[8];
+    }
+    exactly::<8>(number).is_some_and(|d| {
+        let check = (11 - weighted(&d, &[8, 7, 6, 5, 4, 3, 2]) % 11) % 10;
+        d[0] != 9 && value(&d[..7]) > 0 && check == d[7]
+    })
 }
 
 /// Slovakia, value added tax: ten digits, a multiple of 11.

@@ -90,7 +90,7 @@ pub(super) fn pure(number: &[u8], modulus: u32, radix: u32) -> bool {
     let last = match last {
         b'X' if modulus == 11 => Some(10),
         b'*' if modulus == 37 => Some(36),
-        byte => rank(*byte),
+        byte => rank(*byte).filter(|rank| modulus > 36 || *rank < modulus - 1),
     };
     body.zip(last).is_some_and(|(body, last)| last < modulus && (body + last) % modulus == 1)
 }

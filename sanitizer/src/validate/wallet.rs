@@ -24,6 +24,20 @@ pub(super) fn wif(value: &[u8]) -> bool {
     })
 }
 
+/// Whether it has the form of an address of Bitcoin, right or wrong: what has it and does not hold is a slip, of nobody.
+pub(crate) fn is_address_form(value: &[u8]) -> bool {
+    let lower = |at: usize| value.get(at).map(u8::to_ascii_lowercase);
+    let witness =
+        matches!((lower(0), lower(1), lower(2)), (Some(b'b' | b't'), Some(b'c' | b'b'), Some(b'1')));
+    match value.len() {
+        33 | 34 => matches!(value[0], b'1' | b'3') && value.iter().all(|byte| place(BASE58, *byte).is_some()),
+        42 | 62 => {
+            witness && matches!(lower(3), Some(b'q' | b'p')) && value.iter().all(u8::is_ascii_alphanumeric)
+        }
+        _ => false,
+    }
+}
+
 /// Anything in Base58Check, such as an extended key (BIP 32).
 pub(super) fn base58check(value: &[u8]) -> bool {
     base58_checked(value).is_some()
@@ -261,6 +275,21 @@ mod tests {
         assert_eq!(noticed(monero, BASE58, 0, monero_address), 1.0);
         // The case of letters only: some changes put in a letter that fits.
         assert!(noticed(ethereum, b"0123456789abcdefABCDEF", 2, eip55) > 0.99);
+    }
+
+    #[test]
+    fn an_address_with_a_slip_keeps_its_form() {
+        for value in [checked(0, 5, 20), segwit(0, 5, 32), segwit(1, 5, 52)] {
+            let mut other = value.clone();
+            other[20] = if other[20] == b'7' { b'8' } else { b'7' };
+            assert!(
+                is_address_form(&value) && is_address_form(&other),
+                "{}",
+                String::from_utf8_lossy(&value)
+            );
+            assert!(!bitcoin(&other) && !bech32(&other));
+            assert!(!is_address_form(&value[1..]));
+        }
     }
 
     #[test]

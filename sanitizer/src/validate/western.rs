@@ -26,10 +26,12 @@ fn monotone_tail(d: &[u32; 10]) -> bool {
     super::sums::monotone(&d[1..])
 }
 
-/// United Kingdom, value added tax: modulo 97, or 97 less 55.
+/// United Kingdom, value added tax: modulo 97, or since 2009 that with 55 more or less.
 pub(super) fn gb_vat(number: &[u8]) -> bool {
     let Some(d) = number.strip_prefix(b"GB").and_then(exactly::<9>) else { return false };
-    matches!(weighted(&d, &[8, 7, 6, 5, 4, 3, 2, 10, 1]) % 97, 0 | 42)
+    let rest = weighted(&d, &[8, 7, 6, 5, 4, 3, 2, 10, 1]) % 97;
+    // Those that begin with less than 100 are older than the second way.
+    rest == 0 || matches!(rest, 42 | 55) && d[0] != 0
 }
 
 /// United Kingdom, driver: surname, decade, month (plus 50 for women), day and year of birth, initials, check.
@@ -93,7 +95,9 @@ pub(super) fn fr_siren(number: &[u8]) -> bool {
 /// France, value added tax: a key from the company's number modulo 97.
 pub(super) fn fr_vat(number: &[u8]) -> bool {
     let Some(d) = number.strip_prefix(b"FR").and_then(exactly::<11>) else { return false };
-    u64::from(pair(&d, 0)) == (12 + 3 * (value(&d[2..]) % 97)) % 97 && luhn(&d[2..])
+    // Monaco's begin with zeros and are no numbers of French companies.
+    let company = luhn(&d[2..]) || value(&d[2..5]) == 0;
+    u64::from(pair(&d, 0)) == (12 + 3 * (value(&d[2..]) % 97)) % 97 && company && value(&d[2..]) > 0
 }
 
 /// Belgium, person: 97 minus the first nine digits modulo 97; a 2 is put before them for births since 2000.
@@ -111,7 +115,9 @@ pub(super) fn be_national(number: &[u8]) -> bool {
 /// Belgium, company: 97 minus the first eight digits modulo 97.
 pub(super) fn be_company(number: &[u8]) -> bool {
     let number = number.strip_prefix(b"BE").unwrap_or(number);
-    exactly::<10>(number).is_some_and(|d| d[0] <= 1 && u64::from(pair(&d, 8)) == 97 - value(&d[..8]) % 97)
+    // The older ones are written without their zero.
+    let d = exactly::<10>(number).or_else(|| exactly::<10>(&[b"0", number].concat()));
+    d.is_some_and(|d| d[0] <= 1 && u64::from(pair(&d, 8)) == 97 - value(&d[..8]) % 97)
 }
 
 /// Netherlands, person: 9·a + 8·b + … + 2·h − i is a multiple of 11.
@@ -126,7 +132,7 @@ pub(super) fn nl_bsn(number: &[u8]) -> bool {
 pub(super) fn nl_vat(number: &[u8]) -> bool {
     let form = number.len() == 14 && number.starts_with(b"NL") && number[11] == b'B';
     form && exactly::<9>(&number[2..11]).is_some()
-        && exactly::<2>(&number[12..]).is_some()
+        && exactly::<2>(&number[12..]).is_some_and(|d| value(&d) > 0)
         && (mod_97(number) == Some(1) || nl_bsn(&number[2..11]))
 }
 
@@ -206,9 +212,13 @@ pub(super) fn at_vat(number: &[u8]) -> bool {
     (96 - sum) % 10 == d[7]
 }
 
-/// Austria, tax: Luhn over nine digits.
+/// Austria, tax: two digits of an office, Luhn over nine digits.
 pub(super) fn at_tin(number: &[u8]) -> bool {
-    exactly::<9>(number).is_some_and(|d| luhn(&d) && value(&d) > 0)
+    const OFFICES: [u32; 40] = [
+        3, 4, 6, 7, 8, 9, 10, 12, 15, 16, 18, 22, 23, 29, 33, 38, 41, 46, 51, 52, 53, 54, 57, 59, 61, 65, 67,
+        68, 69, 71, 72, 81, 82, 83, 84, 90, 91, 93, 97, 98,
+    ];
+    exactly::<9>(number).is_some_and(|d| luhn(&d) && OFFICES.contains(&pair(&d, 0)))
 }
 
 /// Switzerland, person: 756, weights 1 and 3 modulo 10 (as EAN-13).
@@ -264,11 +274,12 @@ pub(super) fn es_nuss(number: &[u8]) -> bool {
     serial > 0 && body % 97 == u64::from(pair(&d, 10))
 }
 
-/// Portugal, tax: weights 9 to 2 modulo 11.
+/// Portugal, tax: a sort that is given out, weights 9 to 2 modulo 11.
 pub(super) fn pt_nif(number: &[u8]) -> bool {
     let Some(d) = exactly::<9>(number) else { return false };
     let check = 11 - weighted(&d, &[9, 8, 7, 6, 5, 4, 3, 2]) % 11;
-    d[0] != 0 && d[8] == if check > 9 { 0 } else { check }
+    let given = matches!(pair(&d, 0), 10..=39 | 45 | 50..=72 | 74 | 75 | 77..=91 | 98 | 99);
+    given && d[8] == if check > 9 { 0 } else { check }
 }
 
 /// Portugal, citizen's card: Luhn with letters as 10 to 35, over twelve characters.
@@ -292,17 +303,31 @@ pub(super) fn it_codice_fiscale(number: &[u8]) -> bool {
         return false;
     }
     // Digits may be written as letters where two persons would have the same code.
-    let form = number[..6].iter().all(u8::is_ascii_uppercase) && b"ABCDEHLMPRST".contains(&number[8]);
+    let day: Option<Vec<u32>> = number[9..11].iter().map(|b| omocode(*b)).collect();
+    let form = number[..6].iter().all(u8::is_ascii_uppercase)
+        && b"ABCDEHLMPRST".contains(&number[8])
+        && day.is_some_and(|day| matches!(pair(&day, 0), 1..=31 | 41..=71));
     let rank = |b: u8| usize::from(if b.is_ascii_digit() { b - b'0' } else { b - b'A' });
     let odd = |(i, b): (usize, &u8)| if i % 2 == 0 { ODD[rank(*b)] } else { rank(*b) as u32 };
     let sum: u32 = number[..15].iter().enumerate().map(odd).sum();
     form && number[15] == b'A' + (sum % 26) as u8
 }
 
-/// Italy, company: Luhn over eleven digits.
+/// A digit, or the letter that stands for it where two persons would have the same code.
+fn omocode(byte: u8) -> Option<u32> {
+    match byte {
+        b'0'..=b'9' => Some(u32::from(byte - b'0')),
+        _ => b"LMNPQRSTUV".iter().position(|b| *b == byte).map(|place| place as u32),
+    }
+}
+
+/// Italy, company: a serial, an office's three digits, Luhn over eleven digits.
 pub(super) fn it_iva(number: &[u8]) -> bool {
     let number = number.strip_prefix(b"IT").unwrap_or(number);
-    exactly::<11>(number).is_some_and(|d| luhn(&d) && value(&d[..7]) > 0)
+    exactly::<11>(number).is_some_and(|d| {
+        let office = matches!(value(&d[7..10]), 1..=100 | 120 | 121 | 888 | 999);
+        office && luhn(&d) && value(&d[..7]) > 0
+    })
 }
 
 /// Cyprus, tax: even places by a table, the sum modulo 26 is the letter.

@@ -65,7 +65,7 @@ pub(super) fn vin_named(number: &[u8]) -> bool {
 fn vin_form(number: &[u8]) -> bool {
     let digits = number.iter().filter(|b| b.is_ascii_digit()).count();
     number.len() == 17
-        && (4..17).contains(&digits)
+        && (4..16).contains(&digits)
         && exactly::<3>(&number[14..]).is_some()
         && number.iter().all(|b| rank(*b).is_some() && !b"IOQ".contains(b))
 }

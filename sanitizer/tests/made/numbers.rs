@@ -90,23 +90,23 @@ pub(crate) const NUMBERS: &[(&str, &str)] = &[
     ("de-kvnr", "a########?"),
     ("at-svnr", "+#??dmy"),
     ("at-vat", "ATU#######?"),
-    ("at-tin", "+#######?"),
+    ("at-tin", "12######?"),
     ("ch-ahv", "756#########?"),
     ("ch-uid", "CHE#######??"),
     ("lu-nin", "19ymd###??"),
     ("es-dni", "########@"),
     ("es-cif", "B#######?"),
     ("es-nuss", "28########??"),
-    ("pt-nif", "+#######?"),
+    ("pt-nif", "2#######?"),
     ("pt-cc", "########?aa?"),
     ("it-cf", "aaaaaa##AdH###@"),
-    ("it-iva", "#+########?"),
+    ("it-iva", "#+#####0++?"),
     ("cy-tin", "0#######@"),
     ("gr-afm", "########?"),
     ("gr-amka", "dmy####?"),
     ("se-personal", "ymd###?"),
     ("se-company", "556######?"),
-    ("no-person", "dmy#????"),
+    ("no-person", "dmy1#???"),
     ("no-company", "9######??"),
     ("dk-cpr", "dmy###+"),
     ("dk-cvr", "+#####??"),
@@ -119,7 +119,7 @@ pub(crate) const NUMBERS: &[(&str, &str)] = &[
     ("pl-nip", "1#######??"),
     ("pl-regon", "########?"),
     ("cz-person", "8#md##??"),
-    ("cz-company", "#######?"),
+    ("cz-company", "2######?"),
     ("sk-vat", "SK+#2#####??"),
     ("hu-tin", "8#######??"),
     ("hu-taj", "########?"),
@@ -194,7 +194,7 @@ pub(crate) const NUMBERS: &[(&str, &str)] = &[
 ];
 
 /// Bodies tried until one has check digits at all.
-const ATTEMPTS_MAX: usize = 10_000;
+const ATTEMPTS_MAX: usize = 1_000;
 
 /// A number of this name.
 pub(crate) fn made(name: &str, random: &mut Random) -> String {
@@ -204,15 +204,17 @@ pub(crate) fn made(name: &str, random: &mut Random) -> String {
     }
     let form =
         NUMBERS.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("no generator @{name}")).1;
+    of_form(name, form, random).unwrap_or_else(|| panic!("no number @{name} of the form {form}"))
+}
+
+/// A number of this form whose check holds, if there is one.
+pub(crate) fn of_form(name: &str, form: &str, random: &mut Random) -> Option<String> {
     let check = check(name);
-    for _ in 0..ATTEMPTS_MAX {
+    (0..ATTEMPTS_MAX).find_map(|_| {
         let body: Vec<char> =
             form.chars().flat_map(|sort| filled(sort, random).chars().collect::<Vec<_>>()).collect();
-        if let Some(number) = decided(check, &body) {
-            return number;
-        }
-    }
-    panic!("no number @{name} of the form {form}")
+        decided(check, &body)
+    })
 }
 
 fn filled(sort: char, random: &mut Random) -> String {
