@@ -7,6 +7,7 @@ mod hostile;
 pub(crate) mod joined;
 pub(crate) mod map;
 pub(crate) mod packed;
+pub(crate) mod spaced;
 
 use map::Piece;
 

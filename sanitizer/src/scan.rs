@@ -130,6 +130,11 @@ impl Scanner {
             .is_some_and(|rule| matches!(rule.form, Form::Finder(Finder::Random)))
     }
 
+    /// Whether a rule finds where somebody is, in numbers that may be short.
+    pub(crate) fn is_position(&self, number: u16) -> bool {
+        self.persons.position == Some(number)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.rules.len()
     }

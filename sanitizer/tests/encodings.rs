@@ -112,6 +112,70 @@ fn base64_is_found_at_any_offset_of_a_run_and_over_lines() {
 }
 
 #[test]
+fn pairs_with_signs_between_are_read_and_spelt_again() {
+    for seed in 0..6 {
+        let plain = text(seed);
+        for (sign, spell) in
+            [(":", HEXLOWER), (" ", HEXUPPER), ("-", HEXLOWER), (":\n    ", HEXLOWER), ("\n", HEXUPPER)]
+        {
+            let pairs: Vec<String> = plain.bytes().map(|byte| spell.encode(&[byte])).collect();
+            // Longer signs stand at a line's end: sixteen pairs each.
+            let spelt = match sign {
+                ":\n    " => pairs.chunks(16).map(|line| line.join(":")).collect::<Vec<_>>().join(sign),
+                "\n" => pairs.chunks(16).map(|line| line.join(" ")).collect::<Vec<_>>().join(sign),
+                _ => pairs.join(sign),
+            };
+            let out = utf8(clean(format!("data: {spelt}\n").as_bytes(), Format::Text));
+            let said = out.strip_prefix("data: ").expect("what stands before stays");
+            let digits: String = said.chars().filter(char::is_ascii_hexdigit).collect();
+            let said = data_encoding::HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).expect("pairs");
+            assert_redacted(&utf8(said), seed);
+        }
+        let json = serde_json::json!({"b": plain.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":")});
+        let out: serde_json::Value =
+            serde_json::from_slice(&clean(json.to_string().as_bytes(), Format::Json)).expect("JSON");
+        let digits: String = out["b"].as_str().expect("a string").split(':').collect();
+        assert_redacted(&utf8(HEXLOWER.decode(digits.as_bytes()).expect("pairs")), seed);
+    }
+}
+
+#[test]
+fn lines_of_base64_are_read_together_and_each_by_itself() {
+    for seed in 0..4 {
+        // As long as whole groups, so that no padding tells where a value ends.
+        let values: Vec<String> = (0..5).map(|n| format!("{}  ", secret(seed * 8 + n))).collect();
+        let lines: Vec<String> = values.iter().map(|value| BASE64.encode(value.as_bytes())).collect();
+        assert!(lines.iter().all(|line| line.len() == 56 && !line.ends_with('=')));
+        // As long as whole lines, so that what follows might be taken for the last one.
+        let mut long = text(seed).repeat(6);
+        long.push_str(&" ".repeat(48 - long.len() % 48));
+        let folded = BASE64.encode(long.as_bytes());
+        let folded: Vec<&str> = (0..folded.len() / 64).map(|line| &folded[line * 64..][..64]).collect();
+        for (before, gap, behind) in [
+            ("k: |\n  ", "\n  ", "\nend: 1\n"),
+            ("x = <<EOT\n", "\n", "\nEOT\n"),
+            ("cat <<EOF\n", "\n", "\nEOF\n"),
+        ] {
+            let list = utf8(clean(format!("{before}{}{behind}", lines.join(gap)).as_bytes(), Format::Text));
+            let block = utf8(clean(format!("{before}{}{behind}", folded.join(gap)).as_bytes(), Format::Text));
+            for (out, all) in [(&list, &values[..]), (&block, &[text(seed)])] {
+                let inner = out
+                    .strip_prefix(before)
+                    .and_then(|out| out.strip_suffix(behind))
+                    .expect("what stands around stays");
+                let said =
+                    BASE64.decode(inner.replace(gap, "").as_bytes()).unwrap_or_else(|e| panic!("{e}: {out}"));
+                let said = utf8(said);
+                assert!(said.contains("REDACTED_GITHUB_TOKEN_"), "{said}");
+                for value in all {
+                    assert!(!said.contains(value.trim()), "{said}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn of_escaped_characters_only_those_of_the_value_are_replaced() {
     let all = |text: &str, spell: &dyn Fn(char) -> String| text.chars().map(spell).collect::<String>();
     for seed in 0..6 {

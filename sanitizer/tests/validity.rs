@@ -227,3 +227,42 @@ fn sarif_tells_nothing_in_any_property_and_digests_are_keyed() {
         .unwrap_or_else(|e| panic!("{e}: {contents} {binary}"));
     assert!(String::from_utf8(contents).expect("UTF-8").starts_with("let token = \"REDACTED_"));
 }
+
+#[test]
+fn hashes_of_a_file_are_keyed_where_a_result_about_it_told_something() {
+    let result = |location: Value, text: &str| json!({"message": {"text": text}, "locations": [{"physicalLocation": {"artifactLocation": location}}]});
+    let file = |uri: &str| json!({"location": {"uri": uri}, "hashes": {"sha-256": "00ff"}, "length": 7});
+    let run = |results: Vec<Value>| json!({"artifacts": [file("a.rs"), file("b.rs"), file("c.rs")], "results": results});
+    let secret = token(5);
+    let sarif = json!({"version": "2.1.0", "runs": [
+        run(vec![
+            result(json!({"uri": "a.rs"}), &format!("holds {secret}")),
+            result(json!({"index": 2}), &format!("holds {secret}")),
+            result(json!({"uri": "b.rs", "index": 1}), "holds nothing"),
+        ]),
+        run(vec![result(json!({"uri": "b.rs"}), &format!("holds {secret}"))]),
+    ]});
+    let bytes = serde_json::to_vec(&sarif).expect("serialises");
+    let made = sanitizer().document(&bytes, Format::Sarif, &Learnt::default()).expect("can be made clean");
+    let once = made.into_inner().bytes;
+    let out: Value = serde_json::from_slice(&once).expect("JSON");
+    let keyed = |run: usize, file: usize| {
+        let hash = out["runs"][run]["artifacts"][file]["hashes"]["sha-256"].as_str().expect("a string");
+        hash.starts_with("REDACTED_FINGERPRINT_")
+    };
+    let all: Vec<bool> = (0..6).map(|at| keyed(at / 3, at % 3)).collect();
+    assert_eq!(all, [true, false, true, false, true, false], "{out}");
+    let twice = sanitizer().document(&once, Format::Sarif, &Learnt::default()).expect("can be made clean");
+    assert_eq!(twice.into_inner().bytes, once);
+}
+
+#[test]
+fn coordinates_are_taken_out_of_short_numbers() {
+    let text =
+        json!({"lat": 48.2082, "lon": 16.3738, "n": 48.2082, "coordinates": [16.3738, 48.2082]}).to_string();
+    let out: Value = serde_json::from_str(&clean("x.json", &text)).expect("still JSON");
+    for there in [&out["lat"], &out["lon"], &out["coordinates"][0], &out["coordinates"][1]] {
+        assert!(there.as_str().is_some_and(|text| text.starts_with("REDACTED_")), "{out}");
+    }
+    assert_eq!(out["n"], 48.2082, "{out}");
+}

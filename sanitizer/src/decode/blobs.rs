@@ -79,6 +79,15 @@ impl Blob {
         std::str::from_utf8(&self.decoded).is_ok_and(words)
     }
 
+    /// The bytes that a line spells, where each may be a text of its own.
+    pub(crate) fn line_bytes(&self) -> Option<usize> {
+        let (_, line) = self.fold.as_ref()?;
+        match self.spelling {
+            Spelling::Hex { .. } => line.is_multiple_of(2).then_some(line / 2),
+            Spelling::Base64 { .. } => line.is_multiple_of(4).then_some(line / 4 * 3),
+        }
+    }
+
     /// The stretch of the text that spells the bytes `start..end` of what was decoded.
     pub(crate) fn source(&self, start: usize, end: usize) -> (usize, usize) {
         let (first, last) = match self.spelling {
@@ -162,7 +171,12 @@ impl<'a> Stretch<'a> {
             let length = text[from..].iter().take(line + 1).take_while(|byte| is_base64(**byte)).count();
             let behind = text[from + length..].iter().take_while(|byte| **byte == b'=').count();
             let ends = text.get(from + length + behind).is_none_or(|byte| !byte.is_ascii_graphic());
-            if length == 0 || length > line || !ends {
+            // A word that ends the row, such as `EOF`, is hardly ever the end of what is encoded.
+            let last = length < line && behind == 0;
+            let rest = (characters.len() + length) % 4;
+            let left = text.get(from + length.max(1) - 1).map_or(0, |byte| sextet(*byte));
+            let cut = last && !matches!((rest, left & 3, left & 15), (0, ..) | (2, _, 0) | (3, 0, _));
+            if length == 0 || length > line || !ends || cut {
                 break;
             }
             characters.extend_from_slice(&text[from..from + length]);
@@ -268,7 +282,7 @@ const fn is_printable(byte: u8) -> bool {
 }
 
 /// Whether bytes are a text somewhere: in UTF-8, or in UTF-16 of such characters.
-fn is_readable<I: Iterator<Item = u8>>(bytes: impl Fn() -> I) -> bool {
+pub(crate) fn is_readable<I: Iterator<Item = u8>>(bytes: impl Fn() -> I) -> bool {
     let (mut row, mut longest, mut plain, mut count, mut zeros) = (0, 0, 0, 0, 0);
     for byte in bytes() {
         count += 1;

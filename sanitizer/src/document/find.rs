@@ -169,7 +169,9 @@ impl Sanitizer {
             match token.kind {
                 TokenKind::Plain => self.unless_kept(layer, Span { start, end, ..span }, None, edits),
                 TokenKind::Number
-                    if layer.format != Format::Sarif && token.end - token.start >= NUMBER_BYTES_MIN =>
+                    if layer.format != Format::Sarif
+                        && (token.end - token.start >= NUMBER_BYTES_MIN
+                            || self.scanner.is_position(span.rule)) =>
                 {
                     let whole = Span { start: token.start, end: token.end, ..span };
                     self.unless_kept(layer, whole, Some(b'"'), edits);

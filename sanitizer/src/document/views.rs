@@ -4,7 +4,7 @@ use super::edit::{self, Edit, Hit};
 use super::find::{Layer, Pass};
 use super::{Format, SanitizeError, Sanitizer};
 use crate::decode::map::{self, Map, Walk};
-use crate::decode::{blobs, escapes, joined};
+use crate::decode::{blobs, escapes, joined, spaced};
 use crate::json::{self, Token, TokenKind};
 
 /// What is looked at around escapes, so that names stand beside their values.
@@ -43,11 +43,19 @@ impl Sanitizer {
                 prose.push((blob.start, blob.end));
             }
             pass.view(blob.decoded.len())?;
-            let inner = self.edits(pass, &blob.decoded, Format::Text, layer.depth + 1)?;
+            let mut inner = self.edits(pass, &blob.decoded, Format::Text, layer.depth + 1)?;
+            if let Some(bytes) = blob.line_bytes() {
+                inner = self.lines(pass, layer, (&blob.decoded, bytes), inner)?;
+            }
             if !inner.is_empty() {
                 let with = blob.encode(&edit::applied(&blob.decoded, &inner));
                 let hits = hits(inner, |start, end| blob.source(start, end));
                 edits.push(Edit { start: blob.start, end: blob.end, with, hits });
+            }
+        }
+        for (start, end) in &hints.pairs {
+            if !covered(*start, *end) && layer.is_plain(*start, *end) {
+                edits.extend(self.pairs(pass, layer, (*start, *end))?);
             }
         }
         if let Some(tokens) = &layer.tokens {
@@ -80,6 +88,45 @@ impl Sanitizer {
         Ok((edits, prose))
     }
 
+    /// What lines of so many bytes each say where each stands for itself, as those of a list do; `whole` is what they say
+    /// together.
+    fn lines(
+        &self,
+        pass: &mut Pass<'_>,
+        layer: &Layer<'_>,
+        (decoded, bytes): (&[u8], usize),
+        mut whole: Vec<Edit>,
+    ) -> Result<Vec<Edit>, SanitizeError> {
+        let apart = decoded.chunks(bytes).collect::<Vec<_>>().join(&b'\n');
+        pass.view(apart.len())?;
+        let place = |at: usize| at / (bytes + 1) * bytes + (at % (bytes + 1)).min(bytes);
+        for edit in self.text(pass, &apart, Format::Text, layer.depth + 1)? {
+            let edit = edit.moved(|start, end| (place(start), place(end).min(decoded.len())));
+            let next = whole.partition_point(|known| known.end <= edit.start);
+            if whole.get(next).is_none_or(|known| edit.end <= known.start) {
+                whole.insert(next, edit);
+            }
+        }
+        Ok(whole)
+    }
+
+    /// Pairs of hexadecimal digits, looked at as what they spell, if that is a text.
+    fn pairs(
+        &self,
+        pass: &mut Pass<'_>,
+        layer: &Layer<'_>,
+        (start, end): Stretch,
+    ) -> Result<Vec<Edit>, SanitizeError> {
+        let raw = &layer.text[start..end];
+        let decoded = map::decode(spaced::walk, raw);
+        if !blobs::is_readable(|| decoded.iter().copied()) {
+            return Ok(Vec::new());
+        }
+        pass.view(decoded.len())?;
+        let inner = self.edits(pass, &decoded, Format::Text, layer.depth + 1)?;
+        Ok(mapped(inner, spaced::walk, raw, start, spaced::spelt))
+    }
+
     /// A stretch of a text, looked at as what it says.
     fn stretch(
         &self,
@@ -105,14 +152,18 @@ impl Sanitizer {
         let mut edits = Vec::new();
         let mut batch = Batch::default();
         let hints = &layer.hints;
-        let mut places = hints.escapes.iter().chain(&hints.quoted).peekable();
+        let mut places = hints.escapes.iter().peekable();
+        let mut quoted = hints.quoted.iter().peekable();
         for token in tokens {
             while places.next_if(|place| place.1 <= token.start).is_some() {}
+            while quoted.next_if(|place| place.1 <= token.start).is_some() {}
             let raw = &layer.text[token.start..token.end];
-            let place = || places.clone().next().is_some_and(|place| place.0 < token.end);
+            let within = |place: Option<&&Stretch>| place.is_some_and(|place| place.0 < token.end);
+            let (escapes, quoted) = (within(places.peek()), within(quoted.peek()));
             let walk: Walk = match token.kind {
                 TokenKind::Escaped => json::walk,
-                TokenKind::Plain if place() && memchr::memchr2(b'%', b'&', raw).is_some() => escapes::walk,
+                TokenKind::Plain if escapes && memchr::memchr2(b'%', b'&', raw).is_some() => escapes::walk,
+                TokenKind::Plain if quoted && memchr::memchr(b'=', raw).is_some() => escapes::walk_quoted,
                 TokenKind::Plain | TokenKind::Number => continue,
             };
             // What may be a document itself stands alone, without a name.

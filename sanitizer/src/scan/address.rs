@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Search, finder, is_token, person};
+use super::{Search, finder, hints, is_token, person};
 use crate::action::is_network;
 use crate::rules::{Finder, Rule};
 use crate::simd::{BLOCK, Block};
@@ -45,13 +45,11 @@ impl Walk {
     #[inline]
     pub(super) fn block(&mut self, addresses: &Addresses, search: &mut Search<'_>, at: usize, block: &Block) {
         for_each(block.at, |bit| email(addresses, search, at + bit));
-        if let Some(number) = addresses.mac {
-            if let Some((before_at, before)) = self.before.replace((at, *block)) {
-                hardware(number, search, before_at, (&before, block));
-            }
-            if at + BLOCK >= search.text.len() {
-                hardware(number, search, at, (block, &Block::default()));
-            }
+        if let Some((before_at, before)) = self.before.replace((at, *block)) {
+            pairs(addresses.mac, search, before_at, (&before, block));
+        }
+        if at + BLOCK >= search.text.len() {
+            pairs(addresses.mac, search, at, (block, &Block::default()));
         }
         // The neighbour of the first and of the last byte may stand in another block.
         let dots = block.dot & (block.digit << 1 | 1) & (block.digit >> 1 | 1 << 63);
@@ -73,9 +71,10 @@ impl Walk {
     }
 }
 
-/// `00-11-22-33-44-55`, of which four pairs are told by bits, and `0011.2233.4455`, of which the first dot is.
+/// `00-11-22-33-44-55` and longer rows, of which four pairs are told by bits, and `0011.2233.4455`, of which the first dot
+/// is.
 #[inline]
-fn hardware(rule: u16, search: &mut Search<'_>, at: usize, (now, next): (&Block, &Block)) {
+fn pairs(rule: Option<u16>, search: &mut Search<'_>, at: usize, (now, next): (&Block, &Block)) {
     let both = |now: u64, next: u64| u128::from(now) | u128::from(next) << BLOCK;
     let (hex, alnum, dot) = (both(now.hex, next.hex), both(now.alnum, next.alnum), both(now.dot, next.dot));
     let pair = hex & hex >> 1 & !(alnum >> 2);
@@ -85,6 +84,8 @@ fn hardware(rule: u16, search: &mut Search<'_>, at: usize, (now, next): (&Block,
     let starts = (pairs | fours) as u64;
     for_each(starts, |bit| {
         let start = at + bit;
+        hints::pairs(search, start);
+        let Some(rule) = rule else { return };
         let Some(value) = search.text.get(start..start + 17) else {
             return hardware_at(rule, search, start, 14);
         };

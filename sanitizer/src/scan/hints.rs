@@ -1,7 +1,7 @@
 //! Where a text may hold another one that is spelt otherwise; a by-product of the one pass, judged by [`crate::decode`].
 
 use super::Search;
-use crate::decode::{escapes, joined};
+use crate::decode::{escapes, joined, spaced};
 use crate::simd::Block;
 
 /// Shorter runs encode nothing that is worth a look.
@@ -20,6 +20,10 @@ pub(crate) struct Hints {
     pub(crate) quoted: Vec<(usize, usize)>,
     /// Where a string literal ends that another one follows: its closing quote.
     pub(crate) joints: Vec<usize>,
+    /// Pairs of hexadecimal digits with signs between.
+    pub(crate) pairs: Vec<(usize, usize)>,
+    /// How far pairs were looked for.
+    paired: usize,
 }
 
 impl Hints {
@@ -32,6 +36,16 @@ impl Hints {
         if joined::goes_on(text, end) {
             self.joints.push(end);
         }
+    }
+}
+
+/// Takes note of pairs of hexadecimal digits that begin at `start`, four at the least.
+#[inline]
+pub(super) fn pairs(search: &mut Search<'_>, start: usize) {
+    if start >= search.hints.paired {
+        let (end, looked) = spaced::row(search.text, start);
+        search.hints.paired = looked;
+        search.hints.pairs.extend(end.map(|end| (start, end)));
     }
 }
 

@@ -204,6 +204,10 @@ fn assert_clean(bytes: &[u8], format: Format) {
         end = finding.end;
     }
     let once = made.into_inner().bytes;
+    assert!(
+        std::str::from_utf8(bytes).is_err() || std::str::from_utf8(&once).is_ok(),
+        "characters stay whole"
+    );
     assert_eq!(found.is_empty(), once == bytes, "{found:?}");
     let again = sanitizer().document(&once, format, &Learnt::default()).map(|made| made.into_inner().bytes);
     assert_eq!(again, Ok(once));
