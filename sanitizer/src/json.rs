@@ -3,7 +3,7 @@
 //! Nothing is parsed into a tree and written again: key order, white space and the spelling of numbers stay because
 //! they are not touched.
 
-use crate::decode::map::{self, Piece};
+use crate::decode::map::{self, Piece, Said};
 use crate::work;
 
 /// Nesting at the most; deeper documents are taken as plain text.
@@ -127,40 +127,19 @@ pub(crate) fn spelt(bytes: &[u8]) -> Vec<u8> {
 
 /// Hands over what an escaped string says.
 pub(crate) fn walk(raw: &[u8], each: &mut dyn FnMut(Piece<'_>)) {
-    let (mut at, mut plain) = (0, 0);
-    while let Some(next) = memchr::memchr(b'\\', &raw[at..]) {
-        let start = at + next;
-        let mut buffer = [0; 4];
-        let simple = match raw.get(start + 1) {
-            Some(b'n') => Some(b'\n'),
-            Some(b't') => Some(b'\t'),
-            Some(b'r') => Some(b'\r'),
-            Some(b'b') => Some(8),
-            Some(b'f') => Some(12),
-            Some(other @ (b'"' | b'\\' | b'/')) => Some(*other),
-            _ => None,
+    let read = |rest: &[u8]| {
+        let byte = match rest.get(1)? {
+            b'n' => b'\n',
+            b't' => b'\t',
+            b'r' => b'\r',
+            b'b' => 8,
+            b'f' => 12,
+            other @ (b'"' | b'\\' | b'/') => *other,
+            _ => return unicode(rest).map(|(c, length)| (Said::character(c), length)),
         };
-        let found = match simple {
-            Some(byte) => {
-                buffer[0] = byte;
-                Some((1, 2))
-            }
-            None => unicode(&raw[start..]).map(|(c, length)| (c.encode_utf8(&mut buffer).len(), length)),
-        };
-        let Some((decoded, length)) = found else {
-            at = start + 1;
-            continue;
-        };
-        if plain < start {
-            each(Piece { start: plain, end: start, bytes: &raw[plain..start] });
-        }
-        each(Piece { start, end: start + length, bytes: &buffer[..decoded] });
-        at = start + length;
-        plain = at;
-    }
-    if plain < raw.len() {
-        each(Piece { start: plain, end: raw.len(), bytes: &raw[plain..] });
-    }
+        Some((Said::byte(byte), 2))
+    };
+    map::walk_escapes(raw, |rest| memchr::memchr(b'\\', rest), read, each);
 }
 
 /// The character that `\uXXXX`, or a pair of them, stands for, and the length of the escape.

@@ -3,7 +3,7 @@
 //! What is no escape stands for itself. All sorts are read side by side: which of them a text means can't be told, and
 //! a value is found in it whichever it is.
 
-use super::map::Piece;
+use super::map::{self, Piece, Said};
 
 /// Entities by name, those that stand for what values and their names are made of.
 const NAMED: &[(&[u8], &str)] = &[
@@ -44,70 +44,22 @@ pub(crate) fn length(text: &[u8], at: usize) -> Option<usize> {
 
 /// Hands over what a text with escapes says.
 pub(crate) fn walk(raw: &[u8], each: &mut dyn FnMut(Piece<'_>)) {
-    let (mut at, mut plain) = (0, 0);
-    while let Some(next) = memchr::memchr3(b'%', b'&', b'\\', &raw[at..]) {
-        let start = at + next;
-        let rest = &raw[start..];
-        let mut buffer = [0; 4];
-        let found = match rest[0] {
-            b'%' => percent(rest).map(|(byte, length)| {
-                buffer[0] = byte;
-                (1, length)
-            }),
-            b'&' => entity(rest).map(|(c, length)| (c.encode_utf8(&mut buffer).len(), length)),
-            _ => match backslash(rest) {
-                Some((Unit::Byte(byte), length)) => {
-                    buffer[0] = byte;
-                    Some((1, length))
-                }
-                Some((Unit::Char(c), length)) => Some((c.encode_utf8(&mut buffer).len(), length)),
-                None => None,
-            },
-        };
-        let Some((decoded, length)) = found else {
-            at = start + 1;
-            continue;
-        };
-        if plain < start {
-            each(Piece { start: plain, end: start, bytes: &raw[plain..start] });
-        }
-        each(Piece { start, end: start + length, bytes: &buffer[..decoded] });
-        at = start + length;
-        plain = at;
-    }
-    if plain < raw.len() {
-        each(Piece { start: plain, end: raw.len(), bytes: &raw[plain..] });
-    }
+    let read = |rest: &[u8]| match rest[0] {
+        b'%' => percent(rest).map(|(byte, length)| (Said::byte(byte), length)),
+        b'&' => entity(rest).map(|(c, length)| (Said::character(c), length)),
+        _ => backslash(rest),
+    };
+    map::walk_escapes(raw, |rest| memchr::memchr3(b'%', b'&', b'\\', rest), read, each);
 }
 
 /// Hands over what a text in quoted-printable says (RFC 2045, section 6.7).
 pub(crate) fn walk_quoted(raw: &[u8], each: &mut dyn FnMut(Piece<'_>)) {
-    let (mut at, mut plain) = (0, 0);
-    while let Some(next) = memchr::memchr(b'=', &raw[at..]) {
-        let start = at + next;
-        let (byte, length) = match &raw[start..] {
-            [b'=', b'\r', b'\n', ..] => (None, 3),
-            [b'=', b'\n', ..] => (None, 2),
-            [b'=', high, low, ..] => match (digit(*high), digit(*low)) {
-                (Some(high), Some(low)) => (Some(high << 4 | low), 3),
-                _ => (None, 0),
-            },
-            _ => (None, 0),
-        };
-        if length == 0 {
-            at = start + 1;
-            continue;
-        }
-        if plain < start {
-            each(Piece { start: plain, end: start, bytes: &raw[plain..start] });
-        }
-        each(Piece { start, end: start + length, bytes: byte.as_slice() });
-        at = start + length;
-        plain = at;
-    }
-    if plain < raw.len() {
-        each(Piece { start: plain, end: raw.len(), bytes: &raw[plain..] });
-    }
+    let read = |rest: &[u8]| match rest {
+        [b'=', b'\r', b'\n', ..] => Some((Said::default(), 3)),
+        [b'=', b'\n', ..] => Some((Said::default(), 2)),
+        _ => percent(rest).map(|(byte, length)| (Said::byte(byte), length)),
+    };
+    map::walk_escapes(raw, |rest| memchr::memchr(b'=', rest), read, each);
 }
 
 /// Bytes as they are spelt among what is `near`.
@@ -165,34 +117,28 @@ fn entity(rest: &[u8]) -> Option<(char, usize)> {
     Some((c, end + 2))
 }
 
-/// What an escape with a backslash stands for.
-#[derive(Debug, Clone, Copy)]
-enum Unit {
-    Byte(u8),
-    Char(char),
-}
-
-fn backslash(rest: &[u8]) -> Option<(Unit, usize)> {
+/// What an escape with a backslash stands for, and its length.
+fn backslash(rest: &[u8]) -> Option<(Said, usize)> {
     let hex = |from: usize, length: usize| {
         let digits = rest.get(from..from + length)?;
         if digits.iter().all(u8::is_ascii_hexdigit) { number(digits) } else { None }
     };
-    let simple = |c: u8| Some((Unit::Byte(c), 2));
+    let simple = |c: u8| Some((Said::byte(c), 2));
     match rest.get(1)? {
         b'n' => simple(b'\n'),
         b't' => simple(b'\t'),
         b'r' => simple(b'\r'),
         other @ (b'"' | b'\'' | b'\\' | b'/') => simple(*other),
-        b'x' => Some((Unit::Byte(hex(2, 2)? as u8), 4)),
-        b'U' => Some((Unit::Char(char::from_u32(hex(2, 8)?)?), 10)),
+        b'x' => Some((Said::byte(hex(2, 2)? as u8), 4)),
+        b'U' => Some((Said::character(char::from_u32(hex(2, 8)?)?), 10)),
         b'u' if rest.get(2) == Some(&b'{') => {
             let digits = rest[3..].iter().take(7).take_while(|byte| byte.is_ascii_hexdigit()).count();
             let c = char::from_u32(number(&rest[3..3 + digits])?)?;
-            (rest.get(3 + digits) == Some(&b'}')).then_some((Unit::Char(c), digits + 4))
+            (rest.get(3 + digits) == Some(&b'}')).then_some((Said::character(c), digits + 4))
         }
         b'u' => {
             let (c, length) = crate::json::unicode(rest)?;
-            Some((Unit::Char(c), length))
+            Some((Said::character(c), length))
         }
         _ => None,
     }

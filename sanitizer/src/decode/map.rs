@@ -14,6 +14,52 @@ pub(crate) struct Piece<'a> {
 /// Hands the pieces of a text over, in order.
 pub(crate) type Walk = fn(&[u8], &mut dyn FnMut(Piece<'_>));
 
+/// What an escape stands for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Said {
+    bytes: [u8; 4],
+    length: usize,
+}
+
+impl Said {
+    pub(crate) fn byte(byte: u8) -> Self {
+        Self { bytes: [byte, 0, 0, 0], length: 1 }
+    }
+
+    pub(crate) fn character(character: char) -> Self {
+        let mut bytes = [0; 4];
+        let length = character.encode_utf8(&mut bytes).len();
+        Self { bytes, length }
+    }
+}
+
+/// Hands over the pieces of a text in which some signs may begin escapes: `next` tells where one of them stands, `read`
+/// what the escape there stands for and its length. What is none stands for itself.
+pub(crate) fn walk_escapes(
+    raw: &[u8],
+    next: impl Fn(&[u8]) -> Option<usize>,
+    read: impl Fn(&[u8]) -> Option<(Said, usize)>,
+    each: &mut dyn FnMut(Piece<'_>),
+) {
+    let (mut at, mut plain) = (0, 0);
+    while let Some(sign) = next(&raw[at..]) {
+        let start = at + sign;
+        let Some((said, length)) = read(&raw[start..]) else {
+            at = start + 1;
+            continue;
+        };
+        if plain < start {
+            each(Piece { start: plain, end: start, bytes: &raw[plain..start] });
+        }
+        each(Piece { start, end: start + length, bytes: &said.bytes[..said.length] });
+        at = start + length;
+        plain = at;
+    }
+    if plain < raw.len() {
+        each(Piece { start: plain, end: raw.len(), bytes: &raw[plain..] });
+    }
+}
+
 /// What a text says.
 pub(crate) fn decode(walk: Walk, raw: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(raw.len());
