@@ -5,13 +5,16 @@ use crate::rules::Finder;
 use crate::scan::{Assigned, Manner};
 use crate::surprise::Makeup;
 
+mod announced;
 mod code;
 mod name;
 mod placeholder;
 mod strength;
 
+pub(crate) use announced::{Need, is_plausible};
 pub(crate) use name::{PASSWORD_STEMS, SECRET_STEMS, WEAK_STEMS};
-pub(crate) use placeholder::{is_filled_in, is_pattern, is_placeholder};
+use placeholder::is_filler;
+pub(crate) use placeholder::{is_filled_in, is_pattern, is_placeholder, is_sample};
 
 use name::Promise;
 use strength::{Strength, is_passphrase, strength};
@@ -20,6 +23,8 @@ use strength::{Strength, is_passphrase, strength};
 const VALUE_MIN: usize = 4;
 /// An argument without an option before it is prose unless it is so long or holds a digit.
 const ARGUMENT_MIN: usize = 12;
+/// Bytes that a label has beyond the letters of its name.
+const LABEL_MARKS: usize = 8;
 /// Words that surprise less are of a language.
 const WORD_SURPRISE_MAX: f32 = 3.6;
 
@@ -41,6 +46,8 @@ pub(crate) fn judge(sort: Finder, text: &[u8], found: &Assigned) -> Confidence {
     if value.len() < VALUE_MIN
         || pseudonym::within_token(text, found.name)
         || is_placeholder(value)
+        || is_filler(value)
+        || is_label(name, value)
         || code::is_code(text, value, found)
     {
         return Confidence::No;
@@ -61,6 +68,14 @@ pub(crate) fn judge(sort: Finder, text: &[u8], found: &Assigned) -> Confidence {
     };
     // What goes along the alphabet was made up, which is not to say that it opens nothing.
     if confidence == Confidence::Sure && is_pattern(value) { Confidence::Maybe } else { confidence }
+}
+
+/// Whether the value is the name once more, as in `{"Next-Token", "NextToken"}`.
+fn is_label(name: &[u8], value: &[u8]) -> bool {
+    let letters = |text: &[u8]| -> Vec<u8> {
+        text.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect()
+    };
+    value.len() <= name.len() + LABEL_MARKS && letters(name).ends_with(&letters(value))
 }
 
 fn as_password(value: &[u8], makeup: &Makeup, strength: Strength, manner: Manner) -> Confidence {
@@ -109,7 +124,7 @@ pub(crate) fn password(value: &[u8]) -> Confidence {
 /// How sure it is that a text which stands in a token's or a key's place is one.
 pub(crate) fn token(value: &[u8]) -> Confidence {
     match strength(value, &Makeup::of(value)) {
-        _ if is_placeholder(value) => Confidence::No,
+        _ if is_placeholder(value) || is_filler(value) => Confidence::No,
         Strength::Drawn => Confidence::Sure,
         Strength::Mixed | Strength::Odd => Confidence::Maybe,
         Strength::Word => Confidence::No,

@@ -15,6 +15,8 @@ pub enum Filter {
     None,
     /// Not a placeholder such as `${NAME}` or `<password>`.
     Placeholder,
+    /// No variable; in `balanced` not filled in either. For a prefix that tells enough by itself.
+    Prefix,
     /// No placeholder, and neither words nor a name.
     Value,
     /// What stands in a password's place, as in a URL.
@@ -41,6 +43,11 @@ pub enum Filter {
     User,
 }
 
+/// How far before a value the word stands that says that everybody may know it.
+const PUBLIC_BYTES: usize = 24;
+/// How far before a UUID the word stands that tells what it is.
+const ACCESS_BYTES: usize = 48;
+
 const SYSTEM_USERS: [&str; 12] = [
     "runner", "ubuntu", "root", "user", "users", "username", "shared", "public", "default", "admin",
     "circleci", "vagrant",
@@ -52,6 +59,8 @@ impl Filter {
         let needed = if thorough { Confidence::Maybe } else { Confidence::Sure };
         match self {
             Self::None => true,
+            Self::Prefix if thorough => !credential::is_sample(value),
+            Self::Prefix => !credential::is_filled_in(value),
             Self::Placeholder => !is_placeholder(value),
             Self::Value => credential::token(value) >= needed,
             Self::Password => credential::password(value) >= needed,
@@ -59,7 +68,10 @@ impl Filter {
             Self::Jwt => jwt(value),
             Self::Uuid => {
                 uuid(value)
-                    && (thorough || !is_pattern(value) && !is_identifier(text, start, start + value.len()))
+                    && (thorough
+                        || !is_pattern(value)
+                            && !is_identifier(text, start, start + value.len())
+                            && is_access(text, start))
             }
             Self::Random => !is_placeholder(value) && random(value),
             Self::Drawn => drawn(text, start, value),
@@ -131,12 +143,14 @@ fn drawn(text: &[u8], start: usize, value: &[u8]) -> bool {
     let beyond_hex = value.iter().filter(|b| (b'g'..=b'z').contains(&(*b | 0x20))).count() >= 4;
     let sorts = beyond_hex && makeup.others * 8 <= value.len();
     let sorts = sorts && makeup.surprise() >= if makeup.others > 0 { 4.7 } else { 4.3 };
-    let meant = !is_placeholder(value) && !is_address_form(value);
+    let near = text[start.saturating_sub(PUBLIC_BYTES)..start].to_ascii_lowercase();
+    let public = memchr::memmem::find(&near, b"public").is_some();
+    let meant = !is_placeholder(value) && !is_address_form(value) && !public;
     enough && cases && sorts && meant && !encoded_file(text, start, start + value.len())
 }
 
 /// Whether lines of base64 stand before or behind.
-fn encoded_file(text: &[u8], start: usize, end: usize) -> bool {
+pub(crate) fn encoded_file(text: &[u8], start: usize, end: usize) -> bool {
     let encoded = |bytes: &[u8]| {
         let encoded =
             bytes.iter().filter(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=')).count();
@@ -182,6 +196,16 @@ fn is_identifier(text: &[u8], start: usize, end: usize) -> bool {
     let joined =
         near.ends_with(b"_") || near.ends_with(b"<") || matches!(text.get(end), Some(b'@' | b'_' | b'!'));
     braces || joined || NAMES.iter().any(|name| memchr::memmem::find(&near, name).is_some())
+}
+
+/// Whether a word before a UUID says that it opens something or tells whose it is.
+fn is_access(text: &[u8], start: usize) -> bool {
+    const NAMES: &str = "client tenant token secret key auth login subscription account app passw cred guid user id_ _id \
+        id\" id' id= id: \"id -id .id realm principal session resource service name";
+    let near = text[start.saturating_sub(ACCESS_BYTES)..start].to_ascii_lowercase();
+    let has = |name: &str| memchr::memmem::find(&near, name.as_bytes()).is_some();
+    let own = ["uuid:", "uuid::", "uuid!", "uuid =", "uuid_str", "namespace"].into_iter().any(has);
+    !own && NAMES.split_ascii_whitespace().any(has)
 }
 
 fn uuid(value: &[u8]) -> bool {

@@ -185,6 +185,12 @@ pub(crate) fn goes_on(pieces: &[Piece], next: u8) -> bool {
     next.is_ascii_alphanumeric() || last.is_some_and(|alphabet| alphabet.has(next))
 }
 
+/// Whether texts of this format are of digits or hexadecimal digits by rule, not by chance.
+pub(crate) fn may_be_hex(pieces: &[Piece]) -> bool {
+    const HEX: [&str; 4] = ["digit", "hex", "HEX", "xdigit"];
+    pieces.iter().any(|piece| matches!(piece, Piece::Run { alphabet, .. } if HEX.contains(&alphabet.name)))
+}
+
 /// Characters that a text of this format has at the least.
 pub(crate) fn shortest(pieces: &[Piece]) -> usize {
     let length = |piece: &Piece| match piece {

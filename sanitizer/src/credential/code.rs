@@ -47,9 +47,11 @@ fn is_bare_code(text: &[u8], value: &[u8], found: &Assigned) -> bool {
     let called = (matches!(after, b'(' | b'[' | b'{') || brackets) && !crooked(value);
     let cut = brackets && closes_behind(text, value, found.end);
     let path = has(b"::") || has(b"->") || has(b"().") || value.starts_with(b"/") || value.starts_with(b"./");
-    let begins = b"*&|-!=<>.:,+~?%\\$#@".contains(&value[0]) && found.manner != Manner::Bare;
+    let begins = b"(*&|-!=<>.:,+~?%\\$#@".contains(&value[0]) && found.manner != Manner::Bare;
     let ends_another = matches!(value[0], b')' | b'}' | b']');
-    is_number(value) || called || cut || path || begins || ends_another || is_named(value, found)
+    // A variable of a macro and what it stands for: `$token:expr`.
+    let macros = found.name > 0 && text[found.name - 1] == b'$' && text.get(found.name_end) == Some(&b':');
+    is_number(value) || macros || called || cut || path || begins || ends_another || is_named(value, found)
 }
 
 /// Whether a bracket that opens in the value closes behind it in its line.

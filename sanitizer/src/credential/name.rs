@@ -43,7 +43,11 @@ const ABOUT: &str = "file path dir url uri name names type types length len size
     placeholder prefix suffix regex pattern format algorithm alg expire expires expiry expiration ttl timeout date time \
     version hint prompt message msg error title header index class required enabled disabled valid invalid reset usage \
     endpoint host port scheme method mode provider template env var ref kind state status option options location folder \
-    bytes bits for at help event events stream column table encoder decoder decode encode store vault listener handler thumbprint fingerprint";
+    bytes bits for at help event events stream column table encoder decoder decode encode store vault listener handler thumbprint fingerprint \
+    start begin delimiter separator";
+/// Words that say that everybody may know the value: a public key, a key into another table, the key of a handshake that is
+/// echoed, a key on a keyboard.
+const OPEN: &str = "public pubkey foreign partition websocket keydown keyup keypress";
 const PASSWORDS: &str = "password passwd pwd pass passphrase passcode psw pw passwort kennwort passw passwords userpass \
     mdp motdepasse contrasena senha wachtwoord";
 const SECRETS: &str = "secret secrets secrete token tokens credential credentials apikey apitoken accesskey secretkey \
@@ -62,7 +66,8 @@ fn is(list: &str, word: &str) -> bool {
 pub(super) fn promise(sort: Finder, name: &[u8]) -> Promise {
     let words = words(name);
     let Some(last) = words.last() else { return Promise::About };
-    if words.iter().any(|word| word == "public" || word == "pubkey") || last == "publickey" {
+    let open = |word: &String| is(OPEN, word);
+    if words.iter().any(open) || last == "publickey" {
         return Promise::Public;
     }
     if is(ABOUT, last) || last == "id" && sort == Finder::Secret {
@@ -128,6 +133,7 @@ mod tests {
             ("TokenStream", Promise::About),
             ("PublicKeyToken", Promise::Public),
             ("public_key", Promise::Public),
+            ("foreignKey", Promise::Public),
             ("api_key_id", Promise::About),
         ] {
             assert_eq!(promise(Finder::Secret, name.as_bytes()), promised, "{name}");

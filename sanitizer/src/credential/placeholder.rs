@@ -3,6 +3,8 @@
 
 /// The same character stands so often in a row in no value that was drawn at random.
 const SAME_MAX: usize = 8;
+/// So much beside the same character is a value that begins with zeros.
+const REST_MIN: usize = 16;
 /// Longer values are no placeholders for a variable in them.
 const VARIABLE_MAX: usize = 64;
 /// Longer values may hold a word of placeholders by chance.
@@ -22,10 +24,21 @@ const WITHIN: &str = "example placeholder changeme redacted xxxx dummy **** ....
 /// How variables and gaps begin.
 const OPEN: &str = "< %( #{ %{ [[ {% @{ %s %v __ $$ &lt;";
 
+fn words(list: &'static str) -> impl Iterator<Item = &'static [u8]> {
+    list.split_ascii_whitespace().map(str::as_bytes)
+}
+
 /// Whether a value stands for one that is to be filled in.
 pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
-    let words = |list: &'static str| list.split_ascii_whitespace().map(str::as_bytes);
+    is_variable(value)
+        || words(PLACEHOLDERS).any(|word| lower == word)
+        || words(TOLD).any(|word| lower.starts_with(word))
+        || value.len() < WORD_MAX && words(WITHIN).any(|word| memchr::memmem::find(&lower, word).is_some())
+}
+
+/// Whether a value is a variable, a gap or one character again and again: nobody could take it for a value.
+fn is_variable(value: &[u8]) -> bool {
     let variable =
         value.first() == Some(&b'$') && value[1..].iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
     let names = value.len() > 2 && value.first() == Some(&b'%') && value.last() == Some(&b'%');
@@ -35,15 +48,34 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
         || names
         || same
         || words(OPEN).any(|mark| value.starts_with(mark))
-        || words(PLACEHOLDERS).any(|word| lower == word)
-        || words(TOLD).any(|word| lower.starts_with(word))
-        || value.len() < WORD_MAX && words(WITHIN).any(|word| memchr::memmem::find(&lower, word).is_some())
+}
+
+/// Whether much of a value is the same character again and again, as in `key_00000000`.
+pub(super) fn is_filler(value: &[u8]) -> bool {
+    let mut filled = 0;
+    let mut row = 0;
+    for (at, byte) in value.iter().enumerate() {
+        let same = at > 0 && value[at - 1] == *byte && !matches!(byte, b'=' | b'_' | b' ');
+        row = if same { row + 1 } else { 1 };
+        // The row counts as a whole once it is long enough.
+        filled += match row {
+            SAME_MAX => SAME_MAX,
+            longer if longer > SAME_MAX => 1,
+            _ => 0,
+        };
+    }
+    filled * 3 >= value.len() && filled > 0 && value.len() - filled < REST_MIN
 }
 
 /// Whether a value of a provider's form is one of documentation: a character again and again, or a word that says so.
 pub(crate) fn is_filled_in(value: &[u8]) -> bool {
+    repeats(value) || is_sample(value)
+}
+
+/// Whether a word in a value of a provider's form says that it is one of documentation.
+pub(crate) fn is_sample(value: &[u8]) -> bool {
     let has = |word: &str| memchr::memmem::find(value, word.as_bytes()).is_some();
-    repeats(value) || ["EXAMPLE", "example", "_HERE", "YOUR_", "your_", "XXXX"].into_iter().any(has)
+    ["EXAMPLE", "example", "_HERE", "YOUR_", "your_", "XXXX"].into_iter().any(has)
 }
 
 /// Whether a character stands in a row more often than chance would have it.
@@ -93,6 +125,16 @@ mod tests {
         }
         for value in ["p4lM!tree", "$ecr3t!x", "tr0ub4dor"] {
             assert!(!is_placeholder(value.as_bytes()), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_character_again_and_again_fills_in() {
+        for value in ["key_00000000000000", "sk-aaaaaaaaaaaaaaaaaaaaaaaa", "xxxxxxxxxx-1234"] {
+            assert!(is_filler(value.as_bytes()), "{value}");
+        }
+        for value in ["9f1c7b04e2d85a63", "aaaa1111bbbb2222", "kQx9AAAAAAAAZr5TtWv2mB7nLp3cYd8e"] {
+            assert!(!is_filler(value.as_bytes()), "{value}");
         }
     }
 

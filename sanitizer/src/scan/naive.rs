@@ -6,6 +6,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::credential::Need;
+use crate::filter::Filter;
 use crate::rules::{self, RawRule};
 use crate::template::{self, Piece};
 
@@ -55,7 +57,8 @@ fn tokens(search: &mut Search<'_>, number: u16, prefixes: &[String], body: &[Pie
         for prefix in prefixes.iter().filter(|prefix| text[at..].starts_with(prefix.as_bytes())) {
             if let Some(end) = ended(body, text, at + prefix.len())
                 && may_hold(text, at)
-                && !credential::is_filled_in(&text[at..end])
+                && (search.scanner.rules[usize::from(number)].filter == Filter::Prefix
+                    || !credential::is_filled_in(&text[at..end]))
             {
                 search.offer(number, at, end);
             }
@@ -77,7 +80,9 @@ fn keyed(search: &mut Search<'_>, number: u16, words: &[String], body: &[Piece])
             let from = at + word.len();
             for at in from..text.len().min(at + REACH) {
                 let whole = at == 0 || !template::goes_on(body, text[at - 1]);
+                let need = if search.scanner.thorough { Need::Any } else { Need::Likely };
                 if let Some(end) = whole.then(|| ended(body, text, at)).flatten()
+                    && credential::is_plausible(text, at, end, template::may_be_hex(body), need)
                     && may_hold(text, at)
                 {
                     search.offer(number, at, end);

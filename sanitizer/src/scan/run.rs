@@ -2,7 +2,8 @@
 
 use super::literals::Literals;
 use super::{Search, assignment, finder};
-use crate::credential;
+use crate::credential::{self, Need};
+use crate::filter::Filter;
 use crate::pseudonym;
 use crate::rules::{Finder, Form, Rule};
 use crate::simd::{self, BLOCK, Block};
@@ -32,6 +33,8 @@ const GLUED_MIN: usize = 24;
 const GLUED_BYTES: usize = 12;
 /// Bytes of a run that are looked at in one go: as many places at the most.
 const PLACES_MAX: usize = 64;
+/// Shorter prefixes tell nothing behind another letter.
+const TELLING_MIN: usize = 4;
 /// Stands for a part of names for secrets in place of a rule.
 const STEM: u16 = u16::MAX;
 
@@ -145,7 +148,7 @@ impl Runs {
         let text = search.text;
         if search.scanner.thorough && end - start >= GLUED_MIN {
             // A letter may be glued to a token's beginning, such as that of an escape.
-            (start + 1..start + GLUED_BYTES).for_each(|at| self.token(search, at));
+            (start + 1..start + GLUED_BYTES).for_each(|at| self.token(search, at, TELLING_MIN));
         }
         let mut places = [0usize; PLACES_MAX];
         let mut from = start;
@@ -160,22 +163,24 @@ impl Runs {
             });
             for at in &places[..count] {
                 if *at == 0 || !text[at - 1].is_ascii_alphanumeric() {
-                    self.token(search, *at);
+                    self.token(search, *at, 0);
                 }
             }
             from = to;
         }
     }
 
+    /// Tokens at `at` whose prefix has `least` bytes.
     #[inline]
-    fn token(&self, search: &mut Search<'_>, at: usize) {
+    fn token(&self, search: &mut Search<'_>, at: usize, least: usize) {
         let text = search.text;
         for (number, _) in self.prefixes.at(text, at) {
             let rule = &search.scanner.rules[usize::from(number)];
             let Form::Token { prefix, body } = &rule.form else { continue };
             let behind = prefix.iter().filter(|prefix| text[at..].starts_with(prefix.as_bytes()));
+            let behind = behind.filter(|prefix| prefix.len() >= least);
             for ends in behind.filter_map(|prefix| ended(body, text, at + prefix.len())) {
-                if !credential::is_filled_in(&text[at..ends]) {
+                if rule.filter == Filter::Prefix || !credential::is_filled_in(&text[at..ends]) {
                     search.offer(number, at, ends);
                 }
             }
@@ -202,13 +207,17 @@ impl Runs {
             }
             let rule = &search.scanner.rules[usize::from(*number)];
             let Form::Keyed { body, .. } = &rule.form else { continue };
+            let need = if search.scanner.thorough { Need::Any } else { Need::Likely };
+            let hex = template::may_be_hex(body);
             let mut at = start.max(*word_end);
             work::count(end.min(word_end + WORD_BYTES).saturating_sub(at));
             while at < end.min(word_end + WORD_BYTES) {
                 let begins = at == 0 || !template::goes_on(body, text[at - 1]);
                 match begins.then(|| ended(body, text, at)).flatten() {
                     Some(ends) => {
-                        search.offer(*number, at, ends);
+                        if credential::is_plausible(text, at, ends, hex, need) {
+                            search.offer(*number, at, ends);
+                        }
                         at = ends;
                     }
                     None => at += 1,
