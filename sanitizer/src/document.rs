@@ -364,6 +364,7 @@ impl Sanitizer {
     fn finding(&self, hit: &Hit) -> Finding {
         let (rule, kind, type_name) = self.named(hit);
         let known = (hit.rule != edit::FINGERPRINT).then(|| self.scanner.rule(hit.rule));
+        let held = known.map_or(Check::None, |rule| rule.held(&hit.value));
         Finding {
             start: hit.start,
             end: hit.end,
@@ -371,8 +372,8 @@ impl Sanitizer {
             kind,
             type_name,
             why: known.map_or(Why::Place, |rule| Why::of(rule, hit.how)),
-            check: known.map_or(Check::None, |rule| rule.check),
-            score: known.map_or(Score::CERTAIN, |rule| Score::of(rule, hit.how)),
+            check: held,
+            score: known.map_or(Score::CERTAIN, |rule| Score::of(rule, hit.how, held)),
             replacement: hit.token.clone(),
         }
     }

@@ -12,7 +12,8 @@
 //! | a name that it is assigned to, but it may be something else | 0.50 |
 //! | it looks drawn at random | 0.40 |
 //!
-//! A rule that is for high recall only gives no more than 0.60, whatever it rests on, a checksum aside.
+//! A rule that is for high recall only gives no more than 0.60, whatever it rests on, a checksum aside; neither does a token
+//! whose provider puts a checksum into it that does not hold.
 
 use std::fmt;
 
@@ -109,10 +110,11 @@ impl Score {
         f32::from(self.0) / 100.0
     }
 
-    pub(crate) fn of(rule: &Rule, how: How) -> Self {
-        if how != How::Learnt && is_checksum(rule.check) {
+    pub(crate) fn of(rule: &Rule, how: How, held: Check) -> Self {
+        if how != How::Learnt && is_checksum(held) {
             return Self(99);
         }
+        let wrong = rule.sum != Check::None && held != rule.sum;
         let score = match (Why::of(rule, how), how) {
             (Why::Prefix, _) => 95,
             (Why::Learnt | Why::List | Why::Address, _) => 90,
@@ -122,7 +124,8 @@ impl Score {
             (Why::Number, _) => 60,
             (Why::Random, _) => 40,
         };
-        Self(if rule.recall == Recall::High && how != How::Learnt { score.min(60) } else { score })
+        let unsure = wrong || rule.recall == Recall::High;
+        Self(if unsure && how != How::Learnt { score.min(60) } else { score })
     }
 }
 

@@ -4,7 +4,7 @@
 //! value is known by a word shortly before it: `words` and `body`. A *number* of somebody is known by its digits and their
 //! checksum: `number`. An *expression* is tried around its `anchors`, its first group is the value.
 //! What none of these can say is found by code that `finder` names. `filter` and `check` throw out what has the form but
-//! can't be meant; `context` are words of which one must stand near.
+//! can't be meant, `sum` only tells how sure it is; `context` are words of which one must stand near.
 
 use std::sync::OnceLock;
 
@@ -167,6 +167,9 @@ pub struct RawRule {
     /// Throws out what has a wrong checksum.
     #[serde(default)]
     pub check: Check,
+    /// A checksum that tells how sure a finding is, and throws nothing out.
+    #[serde(default)]
+    pub sum: Check,
     /// Words of which one must stand shortly before.
     #[serde(default)]
     pub context: Vec<String>,
@@ -238,10 +241,18 @@ pub(crate) struct Rule {
     pub(crate) form: Form,
     pub(crate) filter: Filter,
     pub(crate) check: Check,
+    pub(crate) sum: Check,
     pub(crate) context: Vec<String>,
     /// Whether it needs no context where nothing else stands in its line.
     pub(crate) alone: bool,
     pub(crate) recall: Recall,
+}
+
+impl Rule {
+    /// Which of its checksums holds for a value that it found.
+    pub(crate) fn held(&self, value: &[u8]) -> Check {
+        if self.sum != Check::None && self.sum.holds(value) { self.sum } else { self.check }
+    }
 }
 
 /// How a rule's values are found.
@@ -335,6 +346,7 @@ fn checked(kind: Kind, raw: RawRule) -> Result<Rule, RulesError> {
         kind,
         filter: raw.filter,
         check: raw.check,
+        sum: raw.sum,
         context: raw.context,
         alone: raw.alone,
         recall: raw.recall,

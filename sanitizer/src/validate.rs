@@ -6,6 +6,7 @@ mod american;
 mod asian;
 mod eastern;
 mod sums;
+mod token;
 mod wallet;
 mod western;
 mod worldwide;
@@ -311,6 +312,20 @@ numbers! {
     Ethereum = wallet::ethereum,
     /// Keccak over a Monero address.
     Monero = wallet::monero,
+    /// Bech32 of a key, such as one of age.
+    Bech32Key = wallet::bech32_key,
+    /// Words of a wallet (BIP 39).
+    SeedPhrase = token::seed_phrase,
+    /// GitHub's and npm's tokens: CRC-32 in base 62.
+    Base62Tail = token::base62_tail,
+    /// GitLab's routable tokens: CRC-32 in base 36.
+    Gitlab = token::gitlab,
+    /// Grafana's tokens of service accounts: CRC-32.
+    Grafana = token::grafana,
+    /// Atlassian's tokens: CRC-32.
+    Atlassian = token::atlassian,
+    /// JSON Web Token: a header that names an algorithm.
+    Jwt = token::jwt,
 }
 
 impl Check {
@@ -328,7 +343,14 @@ impl Check {
                 | Self::Base58
                 | Self::Bech32
                 | Self::Ethereum
-                | Self::Monero,
+                | Self::Monero
+                | Self::Bech32Key
+                | Self::SeedPhrase
+                | Self::Base62Tail
+                | Self::Gitlab
+                | Self::Grafana
+                | Self::Atlassian
+                | Self::Jwt,
                 Some(holds),
             ) => holds(value),
             (_, Some(holds)) => holds(&compact(value)),

@@ -3,7 +3,7 @@
 use certus_sanitizer::rules::{self, RawRule};
 use certus_sanitizer::template::{self, Piece};
 use certus_sanitizer::validate::Check;
-use certus_sanitizer::{Format, Policy, Profile, PseudonymKey, Sanitizer};
+use certus_sanitizer::{Format, Policy, Profile, PseudonymKey, Sanitizer, check_name};
 
 #[path = "made/numbers.rs"]
 mod numbers;
@@ -21,7 +21,8 @@ fn examples(rule: &RawRule) -> Vec<String> {
     let tokens = prefixes.iter().map(|prefix| format!("'key ' '{prefix}' {body} ' end'"));
     let words = if rule.check == Check::None { &rule.words[..] } else { &[] };
     let keyed = words.iter().map(|word| format!("'{word}_key = \"' {body} '\"'"));
-    tokens.chain(keyed).chain(rule.examples.iter().cloned()).collect()
+    let sums = check_name(rule.sum).map(|sum| format!("'key ' @{sum} ' end'"));
+    tokens.chain(keyed).chain(rule.examples.iter().cloned()).chain(sums).collect()
 }
 
 #[test]
@@ -98,6 +99,38 @@ fn no_rule_finds_its_counter_examples() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A sum that does not hold drops no finding.
+#[test]
+fn a_sum_tells_how_sure_a_token_is_and_drops_none() {
+    let sanitizer = sanitizer(Profile::Balanced);
+    let mut random = Random(6);
+    let mut told = Vec::new();
+    for name in numbers::tokens::TOKENS.into_iter().filter(|name| *name != "seed-phrase") {
+        let token = numbers::made(name, &mut random);
+        let swapped = if token.ends_with('2') { '3' } else { '2' };
+        // The last of a token's characters belongs to its sum, but a web token tells in its header.
+        let wrong = match name {
+            "jwt" => token.replacen("eyJhbGci", "eyJhbGdi", 1),
+            _ => format!("{}{swapped}", &token[..token.len() - 1]),
+        };
+        for (text, holds) in [(token, true), (wrong, false)] {
+            let found = sanitizer.scan(format!("key {text} end").as_bytes(), Format::Text).expect("scans");
+            let [finding] = &found[..] else { panic!("{name} {text}: {found:?}") };
+            assert_eq!((finding.start, finding.end), (4, 4 + text.len()), "{name} {text}");
+            assert_eq!(
+                check_name(finding.check).as_deref() == Some(name),
+                holds,
+                "{name} {text}: {finding:?}"
+            );
+            assert_eq!(finding.score.value() > 0.95, holds, "{name} {text}: {finding:?}");
+        }
+        told.push(name);
+    }
+    let rules = rules::raw().expect("the tables are right");
+    let sums: Vec<String> = rules.iter().filter_map(|(_, rule)| check_name(rule.sum)).collect();
+    assert!(sums.iter().all(|sum| told.contains(&sum.as_str())), "{sums:?} but {told:?}");
 }
 
 #[test]

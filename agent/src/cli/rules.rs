@@ -96,6 +96,7 @@ fn show(id: &str) -> Result<(), CliError> {
     line("regex", rule.regex.as_deref().unwrap_or_default());
     line("context", &rule.context.join(" "));
     line("check", &check_name(rule.check).unwrap_or_default());
+    line("sum", &check_name(rule.sum).unwrap_or_default());
     line("source", &rule.source);
     Ok(())
 }

@@ -83,6 +83,7 @@ impl CustomRule {
             form,
             filter: Filter::None,
             check: self.check,
+            sum: Check::None,
             context: self.context.iter().map(|word| word.to_ascii_lowercase()).collect(),
             alone: false,
             recall: Recall::Balanced,

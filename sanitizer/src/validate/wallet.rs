@@ -45,16 +45,27 @@ pub(super) fn base58check(value: &[u8]) -> bool {
 
 /// A segregated-witness address: one case, and the checksum of its version.
 pub(super) fn bech32(value: &[u8]) -> bool {
+    bech32_remainder(value)
+        .is_some_and(|(version, remainder)| remainder == BECH32_ENDS[usize::from(version != 0)])
+}
+
+/// The first digit of a text in Bech32, and the remainder that its checksum leaves; `None` where it is no such text.
+fn bech32_remainder(value: &[u8]) -> Option<(u8, u32)> {
     let mixed = value.iter().any(u8::is_ascii_uppercase) && value.iter().any(u8::is_ascii_lowercase);
     let lower = value.to_ascii_lowercase();
-    let Some(split) = lower.iter().rposition(|byte| *byte == b'1') else { return false };
+    let split = lower.iter().rposition(|byte| *byte == b'1')?;
     let (head, data) = (&lower[..split], &lower[split + 1..]);
     let digits: Option<Vec<u8>> = data.iter().map(|byte| place(BECH32, *byte)).collect();
-    let Some(digits) = digits.filter(|digits| digits.len() >= 7) else { return false };
+    let digits = digits.filter(|digits| digits.len() >= 7 && !mixed)?;
     let high = head.iter().map(|byte| byte >> 5);
     let low = head.iter().map(|byte| byte & 31);
     let whole = high.chain([0]).chain(low).chain(digits.iter().copied());
-    !mixed && polymod(whole) == BECH32_ENDS[usize::from(digits[0] != 0)]
+    Some((digits[0], polymod(whole)))
+}
+
+/// A key in Bech32 of the first sort, such as one of age.
+pub(super) fn bech32_key(value: &[u8]) -> bool {
+    bech32_remainder(value).is_some_and(|(_, remainder)| remainder == BECH32_ENDS[0])
 }
 
 /// An Ethereum address whose letters' case is its checksum.

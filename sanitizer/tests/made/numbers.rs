@@ -6,6 +6,9 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error, StrDeserializer};
 
+#[path = "tokens.rs"]
+pub(crate) mod tokens;
+
 /// A small generator of numbers (splitmix64), so that a seed says everything.
 pub(crate) struct Random(pub u64);
 
@@ -201,6 +204,9 @@ pub(crate) fn made(name: &str, random: &mut Random) -> String {
     if name == "name" {
         let first = random.pick(&["Ada", "Grace", "Jürgen", "Zoë"]);
         return format!("{first} {}", random.pick(&["Example", "Müller", "O'Neil"]));
+    }
+    if tokens::TOKENS.contains(&name) {
+        return tokens::made(name, random);
     }
     let form =
         NUMBERS.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("no generator @{name}")).1;
