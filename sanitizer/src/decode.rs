@@ -36,6 +36,9 @@ impl Encoding {
             _ => {}
         }
         let head = &bytes[..bytes.len().min(4096) & !1];
+        if memchr::memchr(0, head).is_none() {
+            return Self::Ascii;
+        }
         let zeros = |from: usize| head.iter().skip(from).step_by(2).filter(|b| **b == 0).count() * 2;
         let (even, odd) = (zeros(0), zeros(1));
         if head.len() >= 8 && odd * 10 >= head.len() * 7 && even * 10 < head.len() {

@@ -12,7 +12,7 @@ use crate::credential::{self, Confidence};
 use crate::policy::{Policy, Profile};
 use crate::pseudonym;
 use crate::rules::{self, Finder, Form, Kind, Rule, RulesError};
-use crate::simd::{BLOCK, Block, Lanes};
+use crate::simd::{BLOCK, BLOCKS, Batch, Lanes, each};
 use crate::work;
 
 mod address;
@@ -76,8 +76,6 @@ pub(crate) struct Scanner {
     persons: cue::Persons,
 }
 
-/// Blocks told of at once: the bits stay in the first-level cache.
-const BLOCKS: usize = 64;
 /// How far before a value its context may stand, in bytes.
 const CONTEXT_BYTES: usize = 64;
 
@@ -159,35 +157,32 @@ impl Scanner {
     }
 
     /// Values in `text`, in order, none overlapping another, and where it may hold other texts.
-    pub(crate) fn find(&self, text: &[u8]) -> Result<(Vec<Span>, Hints), SanitizeError> {
-        let search = self.search(text)?;
+    /// `batch` is room to work in.
+    pub(crate) fn find(&self, batch: &mut Batch, text: &[u8]) -> Result<(Vec<Span>, Hints), SanitizeError> {
+        let search = self.search(batch, text)?;
         Ok((self.joined(search.found), search.hints))
     }
 
-    fn search<'a>(&'a self, text: &'a [u8]) -> Result<Search<'a>, SanitizeError> {
+    fn search<'a>(&'a self, batch: &mut Batch, text: &'a [u8]) -> Result<Search<'a>, SanitizeError> {
         work::count(text.len());
         let mut search = Search::new(self, text);
         let (mut runs, mut groups) = (run::Walk::default(), number::Walk::default());
-        let (mut addresses, mut places) = (address::Walk::default(), place::Walk::default());
-        let mut blocks = [Block::default(); BLOCKS];
-        let mut from = 0;
-        while from < text.len() {
-            let filled = self.lanes.fill(&self.words.beginnings, text, from, &mut blocks);
-            for (number, block) in blocks[..filled].iter().enumerate() {
-                let at = from + number * BLOCK;
-                let starts = search.starts.block(at, block);
-                runs.block(&self.runs, &mut search, at, block);
-                groups.block(&self.numbers, &mut search, at, block);
-                addresses.block(&self.addresses, &mut search, at, block);
-                if block.escape | block.percent != 0 {
-                    hints::block(&mut search, at, block);
-                }
+        let mut addresses = address::Walk::default();
+        for at in (0..text.len()).step_by(BLOCKS * BLOCK) {
+            batch.go(self.lanes, &self.words.beginnings, text, at);
+            let events = &batch.events;
+            search.starts.batch(at, &events.starts);
+            for block in (0..BLOCKS).filter(|block| events.any[*block] != 0) {
+                let at = at + block * BLOCK;
+                each(events.runs[block], at, |place| runs.look(&self.runs, &mut search, place));
+                each(events.numbers[block], at, |place| groups.look(&self.numbers, &mut search, place));
+                addresses.block(&self.addresses, &mut search, at, (events, block));
+                each(events.escapes[block], at, |place| hints::escape(&mut search, place));
                 if let Some(rule) = self.persons.address {
-                    places.block(rule, &mut search, at, block);
+                    place::block(rule, &mut search, at, (events, block));
                 }
-                self.words.block(&mut search, at, block.word, starts)?;
+                self.words.block(&mut search, at, (events.words[block], events.heads[block]))?;
             }
-            from += BLOCKS * BLOCK;
         }
         self.words.finish(&mut search)?;
         self.custom.find(&mut search);

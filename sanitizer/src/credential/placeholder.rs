@@ -1,6 +1,11 @@
 //! What stands for a value that is to be filled in: `${NAME}`, `<password>`, `changeme`; and what somebody made up by
 //! going along the alphabet.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 /// The same character stands so often in a row in no value that was drawn at random.
 const SAME_MAX: usize = 8;
 /// So much beside the same character is a value that begins with zeros.
@@ -13,28 +18,42 @@ const WORD_MAX: usize = 40;
 const PATTERN_MIN: usize = 12;
 
 /// Words that stand where a secret would, in lower case.
-const PLACEHOLDERS: &str = "password passwd passphrase secret changeme change_me change-me example placeholder redacted \
+static PLACEHOLDERS: LazyLock<HashSet<&[u8]>> = LazyLock::new(|| words(WHOLE).collect());
+const WHOLE: &str = "password passwd passphrase secret changeme change_me change-me example placeholder redacted \
     required optional none null nil true false undefined string default disabled enabled unknown xxxx **** .... todo dummy \
     sample token basic bearer self foo bar foobar test testing mysecret mypassword insert replace value key hidden asdf \
     qwerty pass pw pwd your";
 /// How placeholders begin, in lower case.
-const TOLD: &str = "your my_ my- <your insert enter replace changeme example xxx *** ... change-me change_me";
+static TOLD: LazyLock<Vec<&[u8]>> = LazyLock::new(|| words(TOLD_WORDS).collect());
+const TOLD_WORDS: &str =
+    "your my_ my- <your insert enter replace changeme example xxx *** ... change-me change_me";
 /// What stands in placeholders, in lower case.
-const WITHIN: &str = "example placeholder changeme redacted xxxx dummy **** .... foobar your_ your- _here";
+static WITHIN: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(words(WITHIN_WORDS)).ok());
+const WITHIN_WORDS: &str =
+    "example placeholder changeme redacted xxxx dummy **** .... foobar your_ your- _here";
 /// How variables and gaps begin.
-const OPEN: &str = "< %( #{ %{ [[ {% @{ %s %v __ $$ &lt;";
+static OPEN: LazyLock<Vec<&[u8]>> = LazyLock::new(|| words(OPEN_WORDS).collect());
+const OPEN_WORDS: &str = "< %( #{ %{ [[ {% @{ %s %v __ $$ &lt;";
+
+/// What says in a value of a provider's form that it is one of documentation.
+static SAMPLE: LazyLock<Option<AhoCorasick>> =
+    LazyLock::new(|| AhoCorasick::new(["EXAMPLE", "example", "_HERE", "YOUR_", "your_", "XXXX"]).ok());
 
 fn words(list: &'static str) -> impl Iterator<Item = &'static [u8]> {
     list.split_ascii_whitespace().map(str::as_bytes)
+}
+
+fn has(words: &LazyLock<Option<AhoCorasick>>, text: &[u8]) -> bool {
+    words.as_ref().is_some_and(|words| words.is_match(text))
 }
 
 /// Whether a value stands for one that is to be filled in.
 pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
     is_variable(value)
-        || words(PLACEHOLDERS).any(|word| lower == word)
-        || words(TOLD).any(|word| lower.starts_with(word))
-        || value.len() < WORD_MAX && words(WITHIN).any(|word| memchr::memmem::find(&lower, word).is_some())
+        || PLACEHOLDERS.contains(&lower[..])
+        || TOLD.iter().any(|word| lower.starts_with(word))
+        || value.len() < WORD_MAX && has(&WITHIN, &lower)
 }
 
 /// Whether a value is a variable, a gap or one character again and again: nobody could take it for a value.
@@ -47,7 +66,7 @@ fn is_variable(value: &[u8]) -> bool {
         || variable
         || names
         || same
-        || words(OPEN).any(|mark| value.starts_with(mark))
+        || OPEN.iter().any(|mark| value.starts_with(mark))
 }
 
 /// Whether much of a value is the same character again and again, as in `key_00000000`.
@@ -74,8 +93,7 @@ pub(crate) fn is_filled_in(value: &[u8]) -> bool {
 
 /// Whether a word in a value of a provider's form says that it is one of documentation.
 pub(crate) fn is_sample(value: &[u8]) -> bool {
-    let has = |word: &str| memchr::memmem::find(value, word.as_bytes()).is_some();
-    ["EXAMPLE", "example", "_HERE", "YOUR_", "your_", "XXXX"].into_iter().any(has)
+    has(&SAMPLE, value)
 }
 
 /// Whether a character stands in a row more often than chance would have it.
@@ -102,6 +120,9 @@ pub(super) fn interpolated(value: &[u8]) -> bool {
     let named = |byte: &u8| {
         byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b' ' | b'-' | b':' | b'|' | b'$')
     };
+    if memchr::memchr2(b'{', b'(', value).is_none() {
+        return false;
+    }
     let pairs = [(&b"${"[..], &b"}"[..]), (b"#{", b"}"), (b"{{", b"}}"), (b"$(", b")")];
     pairs.into_iter().any(|(open, close)| {
         memchr::memmem::find(value, open).is_some_and(|at| {

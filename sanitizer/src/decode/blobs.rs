@@ -1,5 +1,7 @@
 //! Base64 and hexadecimal digits that spell a text: found in long runs, folded or not, and spelt again as they were.
 
+use std::ops::ControlFlow;
+
 use crate::work;
 
 /// Shorter ones hold no value.
@@ -13,6 +15,8 @@ const GLUED_GROUPS: usize = 64;
 const LINE_BYTES_MIN: usize = 40;
 /// Printable bytes in a row that random ones hardly ever have.
 const STRETCH_BYTES: usize = 16;
+/// Bytes of which random ones hold a shorter stretch and few zeros.
+const RANDOM_BYTES: usize = 192;
 /// The same of what is shorter as a whole.
 const SHORT_BYTES: usize = 9;
 /// A folded text at the most.
@@ -160,7 +164,7 @@ impl<'a> Stretch<'a> {
         let next = &text[end + gap.len()..];
         let length = next.iter().take(line).take_while(|byte| is_base64(**byte)).count();
         // Lines that are cut between groups and spell a text each belong to no other.
-        if !line.is_multiple_of(4) && is_readable(|| decoded_base64(&next[..length])) {
+        if !line.is_multiple_of(4) && Spelt::Base64(&next[..length]).is_readable() {
             return Some(single);
         }
         let mut characters = text[start..end].to_vec();
@@ -201,7 +205,7 @@ impl<'a> Stretch<'a> {
         let shifts = if self.characters.len() < GLUED_BYTES_MIN || self.fold.is_some() { 1 } else { 4 };
         let shift = (0..shifts).find(|shift| {
             let bytes = &self.characters[*shift..];
-            may_be_text(bytes) && is_readable(|| decoded_base64(bytes)) || *shift == 0 && is_packed(bytes)
+            may_be_text(bytes) && Spelt::Base64(bytes).is_readable() || *shift == 0 && is_packed(bytes)
         })?;
         let shift = if shifts == 1 { shift } else { shift + glued(&self.characters[shift..]) };
         let characters = &self.characters[shift..];
@@ -220,7 +224,7 @@ impl<'a> Stretch<'a> {
             alphabet: if url { Alphabet::Url } else { Alphabet::Standard },
             padding: if padded || whole { Padding::Always } else { Padding::Never },
         };
-        let decoded = decoded_base64(characters).collect();
+        let decoded = Spelt::Base64(characters).bytes();
         Some(Blob { start: self.start + shift, end, decoded, spelling, fold: self.fold })
     }
 
@@ -236,16 +240,15 @@ impl<'a> Stretch<'a> {
         if !even || !digits.iter().all(u8::is_ascii_hexdigit) {
             return None;
         }
-        let bytes = || digits.chunks_exact(2).map(|pair| hex_digit(pair[0]) << 4 | hex_digit(pair[1]));
-        let head: Vec<u8> = bytes().take(4).collect();
-        if !is_readable(bytes) && !super::packed::is_magic(&head) {
+        let spelt = Spelt::Hex(digits);
+        if !spelt.is_readable() && !super::packed::is_magic(&Spelt::Hex(&digits[..8]).bytes()) {
             return None;
         }
         let upper = digits.iter().any(u8::is_ascii_uppercase);
         let letters = if upper { Case::Upper } else { Case::Lower };
         let (start, end) = (self.start + lead, self.end);
         let spelling = Spelling::Hex { letters };
-        Some(Blob { start, end, decoded: bytes().collect(), spelling, fold: self.fold.clone() })
+        Some(Blob { start, end, decoded: spelt.bytes(), spelling, fold: self.fold.clone() })
     }
 }
 
@@ -257,51 +260,137 @@ const fn hex_digit(byte: u8) -> u8 {
 }
 
 /// The six bits of a character of either alphabet.
-const fn sextet(byte: u8) -> u8 {
-    match byte {
-        b'A'..=b'Z' => byte - b'A',
-        b'a'..=b'z' => byte - b'a' + 26,
-        b'0'..=b'9' => byte - b'0' + 52,
-        b'+' | b'-' => 62,
-        _ => 63,
-    }
+fn sextet(byte: u8) -> u8 {
+    SEXTETS[usize::from(byte)]
 }
 
-/// Bytes of characters without padding; one that is left over at the end spells none.
-fn decoded_base64(characters: &[u8]) -> impl Iterator<Item = u8> {
-    characters.chunks(4).flat_map(|chunk| {
-        let bits = chunk.iter().fold(0u32, |bits, byte| bits << 6 | u32::from(sextet(*byte)));
-        let bits = bits << (6 * (4 - chunk.len()));
-        let [_, a, b, c] = bits.to_be_bytes();
-        [a, b, c].into_iter().take(chunk.len() - 1)
-    })
+static SEXTETS: [u8; 256] = {
+    let mut sextets = [63; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let b = byte as u8;
+        sextets[byte] = match b {
+            b'A'..=b'Z' => b - b'A',
+            b'a'..=b'z' => b - b'a' + 26,
+            b'0'..=b'9' => b - b'0' + 52,
+            b'+' | b'-' => 62,
+            _ => 63,
+        };
+        byte += 1;
+    }
+    sextets
+};
+
+/// Whether bytes are a text somewhere: in UTF-8, or in UTF-16 of such characters.
+pub(crate) fn is_readable(bytes: &[u8]) -> bool {
+    Spelt::Plain(bytes).is_readable()
+}
+
+/// What characters spell, of base64 without padding or of hexadecimal digits, piece by piece; what is left over at the end
+/// spells nothing.
+#[derive(Debug, Clone, Copy)]
+enum Spelt<'a> {
+    Plain(&'a [u8]),
+    Base64(&'a [u8]),
+    Hex(&'a [u8]),
+}
+
+/// Bytes that are spelt at once.
+const PIECE_BYTES: usize = 96;
+
+impl Spelt<'_> {
+    /// Hands over what is spelt until `each` breaks off.
+    fn pieces<B>(self, mut each: impl FnMut(&[u8]) -> ControlFlow<B>) -> Option<B> {
+        let mut piece = [0; PIECE_BYTES];
+        let (characters, per_piece) = match self {
+            Self::Plain(bytes) => (bytes, PIECE_BYTES),
+            Self::Base64(characters) => (characters, PIECE_BYTES / 3 * 4),
+            Self::Hex(digits) => (digits, PIECE_BYTES * 2),
+        };
+        characters.chunks(per_piece).find_map(|chunk| {
+            let mut length = 0;
+            match self {
+                Self::Plain(_) => {
+                    length = chunk.len();
+                    piece[..length].copy_from_slice(chunk);
+                }
+                Self::Base64(_) => {
+                    for group in chunk.chunks(4) {
+                        let bits = group.iter().fold(0, |bits, byte| bits << 6 | u32::from(sextet(*byte)));
+                        let bits = bits << (6 * (4 - group.len()));
+                        piece[length..length + 3].copy_from_slice(&bits.to_be_bytes()[1..]);
+                        length += group.len() - 1;
+                    }
+                }
+                Self::Hex(_) => {
+                    for pair in chunk.chunks_exact(2) {
+                        piece[length] = hex_digit(pair[0]) << 4 | hex_digit(pair[1]);
+                        length += 1;
+                    }
+                }
+            }
+            each(&piece[..length]).break_value()
+        })
+    }
+
+    /// All of it.
+    fn bytes(self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.pieces(|piece| {
+            bytes.extend_from_slice(piece);
+            ControlFlow::<()>::Continue(())
+        });
+        bytes
+    }
+
+    /// Whether it is a text somewhere.
+    fn is_readable(self) -> bool {
+        let (mut row, mut longest, mut plain, mut count, mut zeros) = (0, 0, 0, 0, 0);
+        let decided = self.pieces(|piece| {
+            for byte in piece {
+                let class = CLASSES[usize::from(*byte)];
+                row = (row + 1) * usize::from(class & PRINTABLE);
+                longest = row.max(longest);
+                plain += usize::from(class & PLAIN != 0);
+                zeros += usize::from(*byte == 0);
+            }
+            count += piece.len();
+            if longest >= STRETCH_BYTES {
+                return ControlFlow::Break(true);
+            }
+            // What is random has given itself away by now.
+            let random = count >= RANDOM_BYTES && longest < 6 && zeros < count / 4;
+            if random { ControlFlow::Break(false) } else { ControlFlow::Continue(()) }
+        });
+        if let Some(readable) = decided {
+            return readable;
+        }
+        let short = count >= SHORT_BYTES && longest == count;
+        let wide = zeros * 5 >= count * 2 && zeros * 5 <= count * 3 && count >= SHORT_BYTES;
+        short || wide || plain == count && count >= SHORT_BYTES && String::from_utf8(self.bytes()).is_ok()
+    }
 }
 
 const fn is_printable(byte: u8) -> bool {
     matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r')
 }
 
-/// Whether bytes are a text somewhere: in UTF-8, or in UTF-16 of such characters.
-pub(crate) fn is_readable<I: Iterator<Item = u8>>(bytes: impl Fn() -> I) -> bool {
-    let (mut row, mut longest, mut plain, mut count, mut zeros) = (0, 0, 0, 0, 0);
-    for byte in bytes() {
-        count += 1;
-        row = if is_printable(byte) { row + 1 } else { 0 };
-        longest = row.max(longest);
-        plain += usize::from(is_printable(byte) || byte >= 0x80);
-        zeros += usize::from(byte == 0);
-        // What is random has given itself away by now.
-        if count == 256 && longest < 6 && zeros < 64 {
-            return false;
-        }
-        if longest >= STRETCH_BYTES {
-            return true;
-        }
+const PRINTABLE: u8 = 1;
+const PLAIN: u8 = 2;
+/// Of each byte, whether it is printable, and whether it may be part of a text.
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            byte if is_printable(byte) => PRINTABLE | PLAIN,
+            0x80.. => PLAIN,
+            _ => 0,
+        };
+        byte += 1;
     }
-    let short = count >= SHORT_BYTES && longest == count;
-    let wide = zeros * 5 >= count * 2 && zeros * 5 <= count * 3 && count >= SHORT_BYTES;
-    short || wide || plain == count && count >= SHORT_BYTES && String::from_utf8(bytes().collect()).is_ok()
-}
+    classes
+};
 
 /// Whether a text may be encoded: sixteen printable bytes in a row hold one of every four groups as a whole.
 fn may_be_text(characters: &[u8]) -> bool {
@@ -318,11 +407,11 @@ fn glued(characters: &[u8]) -> usize {
     if is_packed(characters) {
         return 0;
     }
-    let text = |group: &[u8]| decoded_base64(group).all(|byte| is_printable(byte) || byte == 0);
+    let text =
+        |group: &[u8]| Spelt::Base64(group).bytes().iter().all(|byte| is_printable(*byte) || *byte == 0);
     4 * characters.chunks_exact(4).take(GLUED_GROUPS).take_while(|group| !text(group)).count()
 }
 
 fn is_packed(characters: &[u8]) -> bool {
-    let head: Vec<u8> = decoded_base64(&characters[..characters.len().min(8)]).collect();
-    super::packed::is_magic(&head)
+    super::packed::is_magic(&Spelt::Base64(&characters[..characters.len().min(8)]).bytes())
 }

@@ -16,6 +16,7 @@ use crate::decode::packed::{self, Packing, State};
 use crate::json::{self, Token, TokenKind};
 use crate::learn::Learnt;
 use crate::scan::{self, Hints, How, Span};
+use crate::simd::Batch;
 use crate::work;
 
 /// Layers that are looked through.
@@ -43,12 +44,14 @@ pub(super) struct Pass<'a> {
     keeping: Keeping<'a>,
     views_left: usize,
     unpacked_left: usize,
+    batch: Box<Batch>,
 }
 
 impl<'a> Pass<'a> {
     pub(super) fn new(bytes: &[u8], learnt: Option<&'a Learnt>, keeping: Keeping<'a>) -> Self {
         let views_left = bytes.len().saturating_mul(VIEWS_FACTOR).saturating_add(VIEWS_SLACK);
-        Self { learnt, keeping, views_left, unpacked_left: packed::BYTES_MAX }
+        let batch = Batch::boxed();
+        Self { learnt, keeping, views_left, unpacked_left: packed::BYTES_MAX, batch }
     }
 
     /// Counts a view of so many bytes.
@@ -118,7 +121,7 @@ impl Sanitizer {
     ) -> Result<Vec<Edit>, SanitizeError> {
         let format = if depth == 0 { format } else { Format::detect("", text) };
         let tokens = if matches!(format, Format::Json | Format::Sarif) { json::tokens(text) } else { None };
-        let (spans, hints) = self.scanner.find(text)?;
+        let (spans, hints) = self.scanner.find(&mut pass.batch, text)?;
         let layer = Layer { text, format, tokens, hints, depth, keeping: pass.keeping };
         let mut edits = Vec::with_capacity(spans.len());
         for span in spans {

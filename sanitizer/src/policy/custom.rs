@@ -101,7 +101,9 @@ impl CustomRule {
         }
         let scanner = Scanner::of(vec![rule], vec![Action::Token], crate::policy::Profile::HighRecall);
         let finds = |text: &String| {
-            let found = scanner.find(text.as_bytes()).map_err(|error| error.to_string())?;
+            let found = scanner
+                .find(&mut crate::simd::Batch::boxed(), text.as_bytes())
+                .map_err(|error| error.to_string())?;
             Ok::<_, String>(!found.0.is_empty())
         };
         for (number, text) in examples.iter().enumerate() {

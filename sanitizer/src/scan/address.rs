@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::{Search, finder, hints, is_token, person};
 use crate::action::is_network;
 use crate::rules::{Finder, Rule};
-use crate::simd::{BLOCK, Block};
+use crate::simd::{Events, each};
 use crate::work;
 
 /// The rules of addresses.
@@ -21,7 +21,6 @@ pub(super) struct Addresses {
 #[derive(Debug, Default)]
 pub(super) struct Walk {
     done: usize,
-    before: Option<(usize, Block)>,
 }
 
 /// Of RFC 5321.
@@ -43,57 +42,42 @@ impl Addresses {
 
 impl Walk {
     #[inline]
-    pub(super) fn block(&mut self, addresses: &Addresses, search: &mut Search<'_>, at: usize, block: &Block) {
-        for_each(block.at, |bit| email(addresses, search, at + bit));
-        if let Some((before_at, before)) = self.before.replace((at, *block)) {
-            pairs(addresses.mac, search, before_at, (&before, block));
-        }
-        if at + BLOCK >= search.text.len() {
-            pairs(addresses.mac, search, at, (block, &Block::default()));
-        }
-        // The neighbour of the first and of the last byte may stand in another block.
-        let dots = block.dot & (block.digit << 1 | 1) & (block.digit >> 1 | 1 << 63);
-        for_each(dots, |bit| {
-            if at + bit >= self.done {
-                self.done = ipv4(addresses, search, at + bit).unwrap_or(self.done);
+    pub(super) fn block(
+        &mut self,
+        addresses: &Addresses,
+        search: &mut Search<'_>,
+        at: usize,
+        (events, block): (&Events, usize),
+    ) {
+        each(events.ats[block], at, |place| email(addresses, search, place));
+        each(events.pairs[block], at, |place| {
+            hints::pairs(search, place);
+            if let Some(number) = addresses.mac {
+                hardware(number, search, place);
             }
         });
-        let colons = block.colon & (block.hex << 1 | block.colon << 1 | 1);
-        let colons = colons & (block.hex >> 1 | block.colon >> 1 | 1 << 63);
-        // Hexadecimal groups hold digits somewhere; names that are joined by colons hardly ever do.
-        let near = block.digit | block.digit << 1 | block.digit >> 1;
-        let near = near | near << 2 | near >> 2 | 0b111 | 0b111 << 61;
-        for_each(colons & near, |bit| {
-            if at + bit >= self.done {
-                self.done = colons_at(addresses, search, at + bit).unwrap_or(self.done);
+        each(events.dots[block], at, |place| {
+            if place >= self.done {
+                self.done = ipv4(addresses, search, place).unwrap_or(self.done);
+            }
+        });
+        each(events.colons[block], at, |place| {
+            if place >= self.done {
+                self.done = colons_at(addresses, search, place).unwrap_or(self.done);
             }
         });
     }
 }
 
-/// `00-11-22-33-44-55` and longer rows, of which four pairs are told by bits, and `0011.2233.4455`, of which the first dot
-/// is.
-#[inline]
-fn pairs(rule: Option<u16>, search: &mut Search<'_>, at: usize, (now, next): (&Block, &Block)) {
-    let both = |now: u64, next: u64| u128::from(now) | u128::from(next) << BLOCK;
-    let (hex, alnum, dot) = (both(now.hex, next.hex), both(now.alnum, next.alnum), both(now.dot, next.dot));
-    let pair = hex & hex >> 1 & !(alnum >> 2);
-    let pairs = pair & pair >> 3 & pair >> 6 & pair >> 9;
-    let four = hex & hex >> 1 & hex >> 2 & hex >> 3;
-    let fours = four & four >> 5 & dot >> 4 & dot >> 9;
-    let starts = (pairs | fours) as u64;
-    for_each(starts, |bit| {
-        let start = at + bit;
-        hints::pairs(search, start);
-        let Some(rule) = rule else { return };
-        let Some(value) = search.text.get(start..start + 17) else {
-            return hardware_at(rule, search, start, 14);
-        };
-        let dashes = value.iter().enumerate().all(|(i, b)| {
-            if i % 3 == 2 { *b == value[2] && matches!(b, b'-' | b':') } else { b.is_ascii_hexdigit() }
-        });
-        hardware_at(rule, search, start, if dashes { 17 } else { 14 });
+/// `00-11-22-33-44-55` or `0011.2233.4455`.
+fn hardware(rule: u16, search: &mut Search<'_>, start: usize) {
+    let Some(value) = search.text.get(start..start + 17) else {
+        return hardware_at(rule, search, start, 14);
+    };
+    let dashes = value.iter().enumerate().all(|(i, b)| {
+        if i % 3 == 2 { *b == value[2] && matches!(b, b'-' | b':') } else { b.is_ascii_hexdigit() }
     });
+    hardware_at(rule, search, start, if dashes { 17 } else { 14 });
 }
 
 pub(super) fn hardware_at(rule: u16, search: &mut Search<'_>, start: usize, length: usize) {
@@ -107,14 +91,6 @@ pub(super) fn hardware_at(rule: u16, search: &mut Search<'_>, start: usize, leng
     if dotted && !joins(start.checked_sub(1).and_then(|at| text.get(at))) && !joins(text.get(start + length))
     {
         search.offer(rule, start, start + length);
-    }
-}
-
-#[inline]
-fn for_each(mut bits: u64, mut each: impl FnMut(usize)) {
-    while bits != 0 {
-        each(bits.trailing_zeros() as usize);
-        bits &= bits - 1;
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::Search;
 use crate::decode::{escapes, joined, spaced};
-use crate::simd::Block;
 
 /// Shorter runs encode nothing that is worth a look.
 const BLOB_BYTES_MIN: usize = 16;
@@ -49,21 +48,13 @@ pub(super) fn pairs(search: &mut Search<'_>, start: usize) {
     }
 }
 
-/// Takes note of the escapes of a block.
-#[inline]
-pub(super) fn block(search: &mut Search<'_>, at: usize, block: &Block) {
-    // What stands in the next block can't be told here.
-    let digits = (block.hex >> 1 | 1 << 63) & (block.hex >> 2 | 3 << 62);
-    let mut bits = block.escape | block.percent & digits;
-    while bits != 0 {
-        let place = at + bits.trailing_zeros() as usize;
-        bits &= bits - 1;
-        let Some(length) = escapes::length(search.text, place) else { continue };
-        let places =
-            if search.text[place] == b'=' { &mut search.hints.quoted } else { &mut search.hints.escapes };
-        match places.last_mut() {
-            Some(last) if place <= last.1 + GAP_BYTES => last.1 = place + length,
-            _ => places.push((place, place + length)),
-        }
+/// Takes note of what may be an escape at `place`.
+pub(super) fn escape(search: &mut Search<'_>, place: usize) {
+    let Some(length) = escapes::length(search.text, place) else { return };
+    let places =
+        if search.text[place] == b'=' { &mut search.hints.quoted } else { &mut search.hints.escapes };
+    match places.last_mut() {
+        Some(last) if place <= last.1 + GAP_BYTES => last.1 = place + length,
+        _ => places.push((place, place + length)),
     }
 }

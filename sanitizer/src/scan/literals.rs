@@ -1,26 +1,29 @@
 //! Many literals, asked for at one place of a text: a table by their first bytes, then a comparison.
 
-/// Slots of the table; more literals than slots only make it slower.
-const SLOTS: usize = 1 << 14;
-/// Bytes of a literal that choose its slot.
-const HEAD: usize = 3;
+use crate::simd::{Heads, SLOTS, folded, is_taken, slot_of_four, slot_of_three, take};
 
 /// Literals of three bytes at the least, each with an owner.
 #[derive(Debug)]
 pub(super) struct Literals {
+    /// Those of three bytes.
+    short: Table,
+    /// Those of more, of which four choose the slot.
+    long: Table,
+}
+
+#[derive(Debug)]
+struct Table {
     /// For each slot, where its entries begin; they end where the next slot's begin.
     begins: Box<[u16]>,
-    /// Which slots have entries, a bit each: small enough to stay in the first-level cache.
-    taken: Box<[u64; SLOTS / 64]>,
+    /// Which slots have entries.
+    taken: Box<Heads>,
     entries: Vec<Entry>,
 }
 
 #[derive(Debug)]
-pub(super) struct Entry {
-    /// The first four bytes, folded; the last of them is zero where there are but three.
-    head: u32,
-    /// Of which bytes of `head` count.
-    mask: u32,
+struct Entry {
+    /// The last four bytes, folded, or all three.
+    tail: u32,
     /// Whose it is.
     owner: u16,
     exact: bool,
@@ -31,21 +34,35 @@ pub(super) struct Entry {
 impl Literals {
     /// From (literal, whether case matters, owner).
     pub(super) fn new(literals: impl IntoIterator<Item = (Vec<u8>, bool, u16)>) -> Self {
-        let mut entries: Vec<Entry> = literals
-            .into_iter()
-            .map(|(text, exact, owner)| {
-                let text = if exact { text } else { text.to_ascii_lowercase() };
-                let mask = if text.len() > HEAD { u32::MAX } else { u32::MAX >> 8 };
-                Entry { head: folded(&text) & mask, mask, owner, exact, text: text.into_boxed_slice() }
-            })
-            .collect();
-        entries.sort_by_key(|entry| slot(entry.head));
+        let entries = literals.into_iter().map(|(text, exact, owner)| {
+            let text = if exact { text } else { text.to_ascii_lowercase() };
+            let tail = head(&text[text.len().saturating_sub(4)..]);
+            Entry { tail, owner, exact, text: text.into_boxed_slice() }
+        });
+        let (short, long) = entries.partition(|entry| entry.text.len() < 4);
+        Self { short: Table::new(short, slot_of_three), long: Table::new(long, slot_of_four) }
+    }
+
+    /// Those that stand at `at`, with their lengths.
+    #[inline]
+    pub(super) fn at<'a>(&'a self, text: &'a [u8], at: usize) -> impl Iterator<Item = (u16, usize)> + 'a {
+        let rest = text.get(at..).unwrap_or_default();
+        let head = head(rest);
+        let entries = self.long.entries(slot_of_four(head)).iter();
+        let entries = entries.chain(self.short.entries(slot_of_three(head)));
+        entries.filter(|entry| entry.begins(rest)).map(|entry| (entry.owner, entry.text.len()))
+    }
+}
+
+impl Table {
+    fn new(mut entries: Vec<Entry>, slot: impl Fn(u32) -> usize) -> Self {
+        entries.sort_by_key(|entry| slot(head(&entry.text)));
         let mut begins = vec![0u16; SLOTS + 1];
         let mut taken = Box::new([0; SLOTS / 64]);
         for entry in &entries {
-            let slot = slot(entry.head);
+            let slot = slot(head(&entry.text));
             begins[slot + 1] += 1;
-            taken[slot / 64] |= 1 << (slot % 64);
+            take(&mut taken, slot);
         }
         for at in 1..begins.len() {
             begins[at] += begins[at - 1];
@@ -53,45 +70,37 @@ impl Literals {
         Self { begins: begins.into_boxed_slice(), taken, entries }
     }
 
-    /// Those that stand at `at`, with their lengths.
     #[inline]
-    pub(super) fn at<'a>(&'a self, text: &'a [u8], at: usize) -> impl Iterator<Item = (u16, usize)> + 'a {
-        let rest = text.get(at..).unwrap_or_default();
-        let head = folded(rest);
-        let slot = slot(head);
-        let entries = if self.taken[slot / 64] >> (slot % 64) & 1 == 1 {
+    fn entries(&self, slot: usize) -> &[Entry] {
+        if is_taken(&self.taken, slot) {
             &self.entries[usize::from(self.begins[slot])..usize::from(self.begins[slot + 1])]
         } else {
             &[]
-        };
-        let begins = move |entry: &&Entry| head & entry.mask == entry.head && entry.begins(rest);
-        entries.iter().filter(begins).map(|entry| (entry.owner, entry.text.len()))
+        }
     }
 }
 
 impl Entry {
     fn begins(&self, text: &[u8]) -> bool {
-        text.get(..self.text.len()).is_some_and(|head| {
-            if self.exact { head == &*self.text } else { head.eq_ignore_ascii_case(&self.text) }
+        text.get(..self.text.len()).is_some_and(|there| {
+            if self.exact {
+                there == &*self.text
+            } else {
+                // The last bytes tell it from most of what begins alike.
+                self.tail == head(&there[there.len().saturating_sub(4)..])
+                    && there.eq_ignore_ascii_case(&self.text)
+            }
         })
     }
 }
 
-/// The first four bytes, letters in lower case, so that literals with and without case share the table; what is not there
-/// is as zero.
+/// The first four bytes, folded; what is not there is as zero.
 #[inline]
-fn folded(text: &[u8]) -> u32 {
-    let head = match text.first_chunk::<4>() {
+fn head(text: &[u8]) -> u32 {
+    folded(match text.first_chunk() {
         Some(head) => *head,
         None => std::array::from_fn(|at| text.get(at).copied().unwrap_or_default()),
-    };
-    u32::from_le_bytes(head) | 0x2020_2020
-}
-
-#[inline]
-fn slot(head: u32) -> usize {
-    let head = head & (u32::MAX >> (32 - 8 * HEAD));
-    (head.wrapping_mul(0x9E37_79B1) >> (32 - SLOTS.trailing_zeros())) as usize
+    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::literals::Literals;
 use super::{CONTEXT_BYTES, Search};
 use crate::pseudonym;
 use crate::rules::{Form, Rule};
-use crate::simd::{BLOCK, Block};
+use crate::simd::{DIGITS_MIN, NEAR};
 use crate::template;
 use crate::validate::{Check, is_calendar_date};
 use crate::work;
@@ -25,10 +25,6 @@ pub(super) const WHOLE_WORD: usize = 4;
 pub(super) const PHONE_BYTES: usize = 24;
 /// A document that is no longer than this may be one number and nothing else.
 const DOCUMENT_MAX: usize = 64;
-/// Bytes behind the first digits in which the others must begin to stand.
-const NEAR: u32 = 24;
-/// Digits in that stretch at the least.
-const DIGITS_MIN: u32 = 6;
 
 /// White space around a number that is alone in its line, at the most.
 const LINE_MAX: usize = 64;
@@ -39,49 +35,48 @@ pub(super) struct Numbers {
     /// By the length of a number without separators: rule, and which of its formats.
     by_length: Vec<Vec<(u16, usize)>>,
     /// By how many digits it begins with; those that begin otherwise at 0.
-    written: Vec<Vec<(u16, usize)>>,
+    written: Vec<Written>,
     /// Words that announce a number, with its rule.
     context: Literals,
+}
+
+/// Formats that begin with so many digits.
+#[derive(Debug, Default)]
+struct Written {
+    /// Rule, and which of its formats.
+    formats: Vec<(u16, usize)>,
+    /// What may stand behind the digits.
+    next: Next,
+}
+
+/// Bytes, a bit each.
+#[derive(Debug, Default)]
+struct Next([u64; 4]);
+
+impl Next {
+    fn add(&mut self, byte: u8) {
+        self.0[usize::from(byte / 64)] |= 1 << (byte % 64);
+    }
+
+    fn has(&self, byte: u8) -> bool {
+        self.0[usize::from(byte / 64)] >> (byte % 64) & 1 == 1
+    }
 }
 
 /// Where groups of digits are, from block to block.
 #[derive(Debug, Default)]
 pub(super) struct Walk {
-    before: Option<(usize, u64)>,
     context: Context,
     /// Where the last group that was looked at ends.
     done: usize,
 }
 
 impl Walk {
-    /// Looks at the block before, whose neighbour is known now.
-    #[inline]
-    pub(super) fn block(&mut self, numbers: &Numbers, search: &mut Search<'_>, at: usize, block: &Block) {
-        let last = at + BLOCK >= search.text.len();
-        if let Some((before_at, digits)) = self.before.replace((at, block.digit))
-            && digits != 0
-        {
-            self.groups(numbers, search, before_at, (digits, block.digit));
-        }
-        if last && block.digit != 0 {
-            self.groups(numbers, search, at, (block.digit, 0));
-        }
-    }
-
-    fn groups(&mut self, numbers: &Numbers, search: &mut Search<'_>, at: usize, (digits, next): (u64, u64)) {
-        let both = u128::from(digits) | u128::from(next) << BLOCK;
-        // Groups of two digits and more.
-        let mut starts = digits & !(digits << 1) & (digits >> 1 | next << (BLOCK - 1));
-        while starts != 0 {
-            let bit = starts.trailing_zeros();
-            starts &= starts - 1;
-            let near = (both >> bit) as u64 & ((1 << NEAR) - 1);
-            let place = at + bit as usize;
-            let before = place.checked_sub(1).map_or(b' ', |at| search.text[at]);
-            if near.count_ones() >= DIGITS_MIN && !NEVER_BEFORE[usize::from(before)] && place >= self.done {
-                self.done =
-                    numbers.look(search, &mut self.context, place, (near | 1 << NEAR).trailing_ones());
-            }
+    /// Looks at the group of digits that begins at `place`.
+    pub(super) fn look(&mut self, numbers: &Numbers, search: &mut Search<'_>, place: usize) {
+        let before = place.checked_sub(1).map_or(b' ', |at| search.text[at]);
+        if !NEVER_BEFORE[usize::from(before)] && place >= self.done {
+            self.done = numbers.look(search, &mut self.context, place);
         }
     }
 }
@@ -170,7 +165,8 @@ impl Numbers {
                 },
             );
         let mut by_length = vec![Vec::new(); LENGTH_MAX + 1];
-        let mut by_digits = vec![Vec::new(); LENGTH_MAX + 1];
+        let mut by_digits: Vec<Written> =
+            std::iter::repeat_with(Written::default).take(LENGTH_MAX + 1).collect();
         for (number, rule) in rules.iter().enumerate() {
             let Form::Number { compact, written } = &rule.form else { continue };
             for (which, body) in compact.iter().enumerate() {
@@ -181,7 +177,10 @@ impl Numbers {
             }
             for (which, body) in written.iter().enumerate() {
                 for digits in first_digits(body) {
-                    by_digits[digits].push((number as u16, which));
+                    let written = &mut by_digits[digits];
+                    written.formats.push((number as u16, which));
+                    let next = |byte: &u8| digits == 0 || may_follow(body, *byte);
+                    (0..=u8::MAX).filter(next).for_each(|byte| written.next.add(byte));
                 }
             }
         }
@@ -190,17 +189,23 @@ impl Numbers {
 
     /// Tries the numbers that begin with the digit at `place`, the first of so many, or with letters before it; behind
     /// which place to go on.
-    fn look(&self, search: &mut Search<'_>, context: &mut Context, place: usize, digits: u32) -> usize {
+    fn look(&self, search: &mut Search<'_>, context: &mut Context, place: usize) -> usize {
         let text = search.text;
+        let near = &text[place..text.len().min(place + NEAR as usize)];
+        let digits = near.iter().take_while(|byte| byte.is_ascii_digit()).count();
         let before = place.checked_sub(1).map_or(b' ', |at| text[at]);
-        let after = text.get(place + digits as usize).copied().unwrap_or(b'\n');
+        let after = text.get(place + digits).copied().unwrap_or(b'\n');
         let simple =
             !matches!(after, b' ' | b'-' | b'/' | b'.' | b')' | b'(') && !after.is_ascii_alphanumeric();
         let lettered = before.is_ascii_uppercase()
             || matches!(before, b' ' | b'-') && place >= 2 && text[place - 2].is_ascii_uppercase();
         let lettered = lettered || country_code(text, place) > 0;
         let announced = context.any(self, search, place) || begins_line(text, place);
-        if !announced && simple && !lettered && self.written.get(digits as usize).is_none_or(Vec::is_empty) {
+        if !announced
+            && simple
+            && !lettered
+            && self.written.get(digits).is_none_or(|written| written.formats.is_empty())
+        {
             return place + 1;
         }
         let from = place.saturating_sub(LEAD_MAX);
@@ -262,7 +267,12 @@ impl Numbers {
     fn as_written(&self, search: &mut Search<'_>, start: usize) -> Option<usize> {
         let text = search.text;
         let digits = text[start..].iter().take(LENGTH_MAX).take_while(|byte| byte.is_ascii_digit()).count();
-        for (number, which) in &self.written[digits] {
+        let written = &self.written[digits];
+        let next = text.get(start + digits).copied().unwrap_or(b'\n');
+        if !written.next.has(next) {
+            return None;
+        }
+        for (number, which) in &written.formats {
             let rule = &search.scanner.rules[usize::from(*number)];
             let Form::Number { written, .. } = &rule.form else { continue };
             work::count(1);
@@ -329,6 +339,15 @@ fn is_dotted(text: &[u8]) -> bool {
 fn is_counted(number: &[u8]) -> bool {
     let steps = |by: u8| number.windows(2).all(|pair| (pair[1] + 10 - pair[0]) % 10 == by);
     number.iter().all(u8::is_ascii_digit) && (steps(1) || steps(9))
+}
+
+/// Whether a byte may stand behind the digits that a format begins with; what is behind the whole is not its own.
+fn may_follow(body: &[template::Piece], byte: u8) -> bool {
+    match body.get(1) {
+        Some(template::Piece::Literal(text)) => text.as_bytes().first() == Some(&byte),
+        Some(template::Piece::Run { alphabet, min, .. }) => *min == 0 || alphabet.has(byte),
+        _ => true,
+    }
 }
 
 /// With how many digits a text of this format may begin.

@@ -5,7 +5,7 @@
 
 use super::Search;
 use super::person::{self, field, is_no_name};
-use crate::simd::{BLOCK, Block};
+use crate::simd::{Events, each};
 use crate::work;
 
 mod parts;
@@ -22,44 +22,19 @@ const TAIL_BYTES: usize = 80;
 /// Bytes of an address in a field at the most.
 const FIELD_BYTES: usize = 160;
 
-/// The rule of addresses, and the block before, whose neighbour is known now.
-#[derive(Debug, Default)]
-pub(super) struct Walk {
-    before: Option<(usize, Block)>,
-}
-
-impl Walk {
-    /// Looks at the block before.
-    #[inline]
-    pub(super) fn block(&mut self, rule: u16, search: &mut Search<'_>, at: usize, block: &Block) {
-        if let Some((before_at, before)) = self.before.replace((at, *block)) {
-            hints(rule, search, before_at, &before, block);
-        }
-        if at + BLOCK >= search.text.len() {
-            hints(rule, search, at, block, &Block::default());
-        }
-    }
-}
-
 /// A digit, a sign and a capital; a capital, a sign and a digit; a digit and two capitals.
 #[inline]
-fn hints(rule: u16, search: &mut Search<'_>, at: usize, now: &Block, next: &Block) {
-    let behind = |now: u64, next: u64, by: u32| now >> by | next << (BLOCK as u32 - by);
-    let apart = !behind(now.alnum, next.alnum, 1);
-    let numbers = now.digit & apart & behind(now.upper, next.upper, 2);
-    let codes = now.upper & apart & behind(now.digit, next.digit, 2);
-    let inward = now.digit
-        & behind(now.upper, next.upper, 1)
-        & behind(now.upper, next.upper, 2)
-        & !behind(now.alnum, next.alnum, 3);
-    for (mut bits, look) in
-        [(numbers, numbered as fn(&mut Search<'_>, u16, usize)), (codes, coded), (inward, british)]
-    {
-        while bits != 0 {
+pub(super) fn block(rule: u16, search: &mut Search<'_>, at: usize, (events, block): (&Events, usize)) {
+    let looks = [
+        (events.numbered[block], numbered as fn(&mut Search<'_>, u16, usize)),
+        (events.coded[block], coded),
+        (events.inward[block], british),
+    ];
+    for (bits, look) in looks {
+        each(bits, at, |place| {
             work::count(CODE_BYTES);
-            look(search, rule, at + bits.trailing_zeros() as usize);
-            bits &= bits - 1;
-        }
+            look(search, rule, place);
+        });
     }
 }
 

@@ -6,7 +6,7 @@ use crate::credential::{self, Need};
 use crate::filter::Filter;
 use crate::pseudonym;
 use crate::rules::{Finder, Form, Rule};
-use crate::simd::{self, BLOCK, Block};
+use crate::simd;
 use crate::surprise::Makeup;
 use crate::template;
 use crate::work;
@@ -50,62 +50,26 @@ pub(super) struct Runs {
     secret: Option<u16>,
 }
 
-/// Where runs are, from block to block.
+/// Where the last run that was looked at ends.
 #[derive(Debug, Default)]
 pub(super) struct Walk {
-    /// Bits of the block before: letters and digits, and behind which 2, 4, 8 and 16 of them stand.
-    alnum: [u64; 5],
-    /// Digits, and behind which 2 and 4 bytes hold one.
-    digit: [u64; 3],
-    /// Where the last run that was looked at ends.
     done: usize,
 }
 
-/// The bits of two blocks in a row, `places` further on.
-#[inline]
-fn shifted(now: u64, before: u64, places: u32) -> u64 {
-    now << places | before >> (BLOCK as u32 - places)
-}
-
 impl Walk {
-    #[inline]
-    pub(super) fn block(&mut self, runs: &Runs, search: &mut Search<'_>, at: usize, block: &Block) {
-        let mut alnum = [block.alnum; 5];
-        let mut digit = [block.digit; 4];
-        for step in 1..5 {
-            alnum[step] = alnum[step - 1] & shifted(alnum[step - 1], self.alnum[step - 1], 1 << (step - 1));
+    /// Looks at the run around `place`, unless it was looked at.
+    pub(super) fn look(&mut self, runs: &Runs, search: &mut Search<'_>, place: usize) {
+        if place < self.done {
+            return;
         }
-        for step in 1..4 {
-            digit[step] = digit[step - 1] | shifted(digit[step - 1], self.digit[step - 1], 1 << (step - 1));
-        }
-        // Eight letters and digits with a digit among them, or twenty.
-        let twenty = alnum[4] & shifted(alnum[2], self.alnum[2], 16);
-        let values = alnum[3] & digit[3] | twenty;
-        self.alnum = alnum;
-        self.digit = [digit[0], digit[1], digit[2]];
-        if values != 0 {
-            self.look(runs, search, at, values);
-        }
-    }
-
-    #[cold]
-    fn look(&mut self, runs: &Runs, search: &mut Search<'_>, at: usize, mut values: u64) {
         let text = search.text;
-        while values != 0 {
-            let place = at + values.trailing_zeros() as usize;
-            if place < self.done {
-                values &= values - 1;
-                continue;
-            }
-            let before =
-                text[self.done..place].iter().rev().take_while(|byte| simd::is_token(**byte)).count();
-            let end = place + text[place..].iter().take_while(|byte| simd::is_token(**byte)).count();
-            self.done = end;
-            let run = &text[place - before..end];
-            if run.len() >= LENGTH_MIN && !is_number(run) {
-                search.hints.run(text, place - before, end);
-                runs.look(search, place - before, end);
-            }
+        let before = text[self.done..place].iter().rev().take_while(|byte| simd::is_token(**byte)).count();
+        let end = place + text[place..].iter().take_while(|byte| simd::is_token(**byte)).count();
+        self.done = end;
+        let run = &text[place - before..end];
+        if run.len() >= LENGTH_MIN && !is_number(run) {
+            search.hints.run(text, place - before, end);
+            runs.look(search, place - before, end);
         }
     }
 }
@@ -254,6 +218,9 @@ impl Runs {
 
     /// Values that nothing announces.
     pub(super) fn unknown(&self, search: &mut Search<'_>, start: usize, end: usize) {
+        if end - start < RANDOM_MIN {
+            return;
+        }
         work::count(end - start);
         self.wallets(search, start, end);
         if let Some(number) = self.random {

@@ -1,39 +1,37 @@
 //! Where words begin, of the last few blocks: behind what is no letter or digit, and at capitals behind small letters.
 
-use crate::simd::{BLOCK, Block};
+use crate::simd::{BLOCK, BLOCKS};
 
-/// Blocks remembered, the present one included.
-const BLOCKS: usize = 4;
+/// Blocks of the batch before that are remembered.
+const BEFORE: usize = 3;
 
-/// A bit for each beginning, the present block last.
-#[derive(Debug, Default)]
+/// A bit for each beginning in the present batch and in the last blocks before it.
+#[derive(Debug)]
 pub(super) struct Starts {
-    blocks: [u64; BLOCKS],
-    /// Where the present block begins.
+    blocks: [u64; BEFORE + BLOCKS],
+    /// Where the present batch begins.
     at: usize,
-    before: Block,
+}
+
+impl Default for Starts {
+    fn default() -> Self {
+        Self { blocks: [0; BEFORE + BLOCKS], at: 0 }
+    }
 }
 
 impl Starts {
-    /// Takes note of the next block; where words begin in it.
-    #[inline]
-    pub(super) fn block(&mut self, at: usize, block: &Block) -> u64 {
-        let behind = |now: u64, before: u64| now << 1 | before >> (BLOCK - 1);
-        let after_word = behind(block.alnum, self.before.alnum);
-        let after_upper = behind(block.upper, self.before.upper);
-        let starts = block.alnum & !after_word | block.upper & !after_upper;
-        self.blocks.rotate_left(1);
-        self.blocks[BLOCKS - 1] = starts;
-        self.before = *block;
+    /// Takes note of the next batch.
+    pub(super) fn batch(&mut self, at: usize, starts: &[u64; BLOCKS]) {
+        self.blocks.copy_within(BLOCKS.., 0);
+        self.blocks[BEFORE..].copy_from_slice(starts);
         self.at = at;
-        starts
     }
 
-    /// Hands every beginning in `from..to` to `each`, in order. What lies behind the present block or too far before it is
+    /// Hands every beginning in `from..to` to `each`, in order. What lies behind the present batch or too far before it is
     /// looked at byte by byte.
     #[inline]
     pub(super) fn each(&self, text: &[u8], from: usize, to: usize, mut each: impl FnMut(usize)) {
-        let known = (self.at.saturating_sub((BLOCKS - 1) * BLOCK), self.at + BLOCK);
+        let known = (self.at.saturating_sub(BEFORE * BLOCK), self.at + BLOCKS * BLOCK);
         let mut at = from;
         while at < to {
             if at < known.0 || at >= known.1 {
@@ -47,7 +45,7 @@ impl Starts {
             }
             // Blocks begin at multiples of their size.
             let base = at - at % BLOCK;
-            let number = BLOCKS - 1 - (self.at - base) / BLOCK;
+            let number = (base + BEFORE * BLOCK - self.at) / BLOCK;
             let mut bits = self.blocks[number] & (u64::MAX << (at - base));
             if to - base < BLOCK {
                 bits &= (1 << (to - base)) - 1;
@@ -66,23 +64,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::simd::{Beginnings, Lanes};
+    use crate::simd::{Batch, Beginnings, Lanes};
 
     proptest! {
         #[test]
-        fn beginnings_are_the_same_from_blocks_and_byte_by_byte(text in "[ -~]{0,500}", a in 0..500usize, b in 0..500usize) {
+        fn beginnings_are_the_same_from_blocks_and_byte_by_byte(text in "[ -~]{0,5000}", a in 0..5000usize, b in 0..5000usize) {
             let text = text.as_bytes();
             let (from, to) = (a.min(b).min(text.len()), a.max(b).min(text.len()));
-            let mut blocks = [Block::default(); 9];
-            let filled = Lanes::best().fill(&Beginnings::new([&b"word"[..]]), text, 0, &mut blocks);
             let bytewise = {
                 let mut found = Vec::new();
                 Starts { at: 1 << 20, ..Starts::default() }.each(text, from, to, |at| found.push(at));
                 found
             };
-            let mut starts = Starts::default();
-            for (number, block) in blocks[..filled].iter().enumerate() {
-                starts.block(number * BLOCK, block);
+            let (mut batch, mut starts) = (Batch::boxed(), Starts::default());
+            for at in (0..text.len()).step_by(BLOCKS * BLOCK) {
+                batch.go(Lanes::best(), &Beginnings::new([&b"word"[..]], []), text, at);
+                starts.batch(at, &batch.events.starts);
                 let mut found = Vec::new();
                 starts.each(text, from, to, |at| found.push(at));
                 prop_assert_eq!(&found, &bytewise);

@@ -58,7 +58,7 @@ const NAMES_MAX: usize = 8;
 /// Bytes of a word that are looked for anywhere.
 const WINDOW: usize = 4;
 /// Bytes that words have at the least where they begin.
-const HEAD: usize = 3;
+const HEAD: usize = 4;
 
 impl Words {
     pub(super) fn new(rules: &[Rule]) -> Self {
@@ -99,8 +99,9 @@ impl Words {
             hooks.push(Hook { word: word.into(), exact, offset, meaning });
         }
         let lower: Vec<Vec<u8>> = windows.iter().map(|(window, ..)| window.to_ascii_lowercase()).collect();
+        let begin: Vec<&[u8]> = heads.iter().map(|(word, ..)| &word[..]).collect();
         Self {
-            beginnings: Beginnings::new(lower.iter().map(Vec::as_slice)),
+            beginnings: Beginnings::new(lower.iter().map(Vec::as_slice), begin),
             windows: Literals::new(windows),
             heads: Literals::new(heads),
             hooks,
@@ -110,27 +111,21 @@ impl Words {
         }
     }
 
-    /// Looks at the places of a block where words may stand, and at those where words begin.
+    /// Looks at the places of a block where words may stand, and at those where words may begin.
     #[inline]
     pub(super) fn block(
         &self,
         search: &mut Search<'_>,
         at: usize,
-        mut places: u64,
-        mut starts: u64,
+        (words, heads): (u64, u64),
     ) -> Result<(), SanitizeError> {
-        while places != 0 {
-            let place = at + places.trailing_zeros() as usize;
-            places &= places - 1;
-            for (number, _) in self.windows.at(search.text, place) {
-                self.hit(search, place, &self.hooks[usize::from(number)])?;
-            }
-        }
-        while starts != 0 {
-            let place = at + starts.trailing_zeros() as usize;
-            starts &= starts - 1;
-            for (number, _) in self.heads.at(search.text, place) {
-                self.hit(search, place, &self.hooks[usize::from(number)])?;
+        for (literals, mut places) in [(&self.windows, words), (&self.heads, heads)] {
+            while places != 0 {
+                let place = at + places.trailing_zeros() as usize;
+                places &= places - 1;
+                for (number, _) in literals.at(search.text, place) {
+                    self.hit(search, place, &self.hooks[usize::from(number)])?;
+                }
             }
         }
         Ok(())
@@ -250,11 +245,13 @@ impl Within {
     }
 }
 
-/// Where a word can be looked up if it begins where a word does: the rarest of the places where a letter or a digit stands
-/// behind none.
+/// Where a word can be looked up if it begins where a word does: the rarest of the places where a letter, with two letters
+/// or digits behind it, stands behind what is neither.
 fn head(word: &[u8]) -> Option<usize> {
     let begins = |at: &usize| {
-        word[*at].is_ascii_alphanumeric() && (*at == 0 || !word[*at - 1].is_ascii_alphanumeric())
+        word[*at].is_ascii_alphabetic()
+            && word[at + 1..at + 3].iter().all(u8::is_ascii_alphanumeric)
+            && (*at == 0 || !word[*at - 1].is_ascii_alphanumeric())
     };
     let places = (0..=word.len().checked_sub(HEAD)?).filter(begins);
     let rarity = |at: usize| rarity(&word[at..word.len().min(at + WINDOW)].to_ascii_lowercase());
