@@ -186,7 +186,7 @@ fn all_formats() -> &'static [String] {
 }
 
 /// Rules whose anchors stand apart from what they match: words of which one must be near.
-const APART: [&str; 8] = [
+const APART: [&str; 9] = [
     "cookie-session",
     "discord-bot-token",
     "jwk-private",
@@ -194,6 +194,7 @@ const APART: [&str; 8] = [
     "kubernetes-secret",
     "pgpass-password",
     "seed-phrase",
+    "seed-phrase-any",
     "travel-document-zone",
 ];
 /// Texts drawn from each expression, and how many of them are searched as well.
