@@ -11,9 +11,8 @@ mod name;
 mod placeholder;
 mod strength;
 
-pub(crate) use announced::{Need, is_plausible};
+pub(crate) use announced::{Need, is_file_name, is_plausible};
 pub(crate) use name::{PASSWORD_STEMS, SECRET_STEMS, WEAK_STEMS};
-use placeholder::is_filler;
 pub(crate) use placeholder::{is_filled_in, is_pattern, is_placeholder, is_sample};
 
 use name::Promise;
@@ -46,7 +45,6 @@ pub(crate) fn judge(sort: Finder, text: &[u8], found: &Assigned) -> Confidence {
     if value.len() < VALUE_MIN
         || pseudonym::within_token(text, found.name)
         || is_placeholder(value)
-        || is_filler(value)
         || is_label(name, value)
         || code::is_code(text, value, found)
     {
@@ -124,7 +122,7 @@ pub(crate) fn password(value: &[u8]) -> Confidence {
 /// How sure it is that a text which stands in a token's or a key's place is one.
 pub(crate) fn token(value: &[u8]) -> Confidence {
     match strength(value, &Makeup::of(value)) {
-        _ if is_placeholder(value) || is_filler(value) => Confidence::No,
+        _ if is_placeholder(value) => Confidence::No,
         Strength::Drawn => Confidence::Sure,
         Strength::Mixed | Strength::Odd => Confidence::Maybe,
         Strength::Word => Confidence::No,

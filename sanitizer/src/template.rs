@@ -185,10 +185,29 @@ pub(crate) fn goes_on(pieces: &[Piece], next: u8) -> bool {
     next.is_ascii_alphanumeric() || last.is_some_and(|alphabet| alphabet.has(next))
 }
 
-/// Whether texts of this format are of digits or hexadecimal digits by rule, not by chance.
-pub(crate) fn may_be_hex(pieces: &[Piece]) -> bool {
-    const HEX: [&str; 4] = ["digit", "hex", "HEX", "xdigit"];
-    pieces.iter().any(|piece| matches!(piece, Piece::Run { alphabet, .. } if HEX.contains(&alphabet.name)))
+/// What the texts of a format are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sort {
+    /// Digits or hexadecimal digits, by rule and not by chance.
+    Hex,
+    /// Letters alone.
+    Letters,
+    /// Letters and digits.
+    Mixed,
+}
+
+/// What the texts of this format are made of.
+pub(crate) fn sort(pieces: &[Piece]) -> Sort {
+    let has = |names: &[&str]| {
+        let named =
+            |piece: &Piece| matches!(piece, Piece::Run { alphabet, .. } if names.contains(&alphabet.name));
+        pieces.iter().any(named)
+    };
+    match (has(&["digit", "hex", "HEX", "xdigit"]), has(&["lower", "upper", "alpha"])) {
+        (true, _) => Sort::Hex,
+        (false, true) => Sort::Letters,
+        (false, false) => Sort::Mixed,
+    }
 }
 
 /// Characters that a text of this format has at the least.

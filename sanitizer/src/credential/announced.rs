@@ -6,6 +6,7 @@
 use super::placeholder::{is_filler, is_pattern, is_sample};
 use crate::filter;
 use crate::surprise::Makeup;
+use crate::template::Sort;
 
 /// How far before a value the name of a digest is looked for.
 const NAME_BYTES: usize = 28;
@@ -15,6 +16,8 @@ const URL_BYTES: usize = 160;
 const LETTERS_MIN: usize = 12;
 /// Letters that surprise less are words.
 const WORDS_SURPRISE_MAX: f32 = 3.7;
+/// The same where nothing but letters is to be expected.
+const LETTERS_SURPRISE_MAX: f32 = 3.2;
 /// Hexadecimal digits of a commit.
 const COMMIT_LEN: usize = 40;
 /// So many digits are hexadecimal by chance in no text of more than these.
@@ -35,19 +38,26 @@ pub(crate) enum Need {
     Likely,
 }
 
-/// Whether the value `start..end`, which a provider's word announces, may be a credential; `hex` says whether its form
-/// allows for hexadecimal digits alone.
-pub(crate) fn is_plausible(text: &[u8], start: usize, end: usize, hex: bool, need: Need) -> bool {
+/// Whether the value `start..end` of this sort, which a provider's word announces, may be a credential.
+pub(crate) fn is_plausible(text: &[u8], (start, end): (usize, usize), sort: Sort, need: Need) -> bool {
     let value = &text[start..end];
     let likely = need == Need::Likely;
     let digits = || value.len() >= HEX_MIN && value.iter().all(u8::is_ascii_hexdigit);
     let mixed = value.len() >= HEX_MIN && !value.iter().all(u8::is_ascii_hexdigit);
-    let made_up = is_filler(value) || is_sample(value) || is_words(value);
+    let made_up = is_filler(value) || is_sample(value) || is_words(value, sort);
     let other = is_cut(text, start)
         || is_commit(text, start, value)
         || mixed && filter::encoded_file(text, start, end);
-    let doubtful = likely && (is_pattern(value) || !hex && digits() || in_path(text, start));
-    !(made_up || other || doubtful)
+    let doubtful = likely && (is_pattern(value) || sort == Sort::Mixed && digits() || in_path(text, start));
+    !(made_up || other || doubtful || is_file_name(text, end))
+}
+
+/// Whether what ends at `end` is the name of a file of a web page.
+pub(crate) fn is_file_name(text: &[u8], end: usize) -> bool {
+    const ENDINGS: &str = "png jpg jpeg gif svg ico webp js mjs css map html woff woff2 ttf pdf mp4";
+    let Some(rest) = text.get(end..).and_then(|rest| rest.strip_prefix(b".")) else { return false };
+    let length = rest.iter().take(6).take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    ENDINGS.split_ascii_whitespace().any(|ending| rest[..length].eq_ignore_ascii_case(ending.as_bytes()))
 }
 
 /// Whether a letter or a digit stands before the value, so that it is a piece of something longer; the letter of an escape
@@ -73,11 +83,10 @@ fn is_commit(text: &[u8], start: usize, value: &[u8]) -> bool {
 }
 
 /// Whether the letters are words, as in names of source.
-fn is_words(value: &[u8]) -> bool {
+fn is_words(value: &[u8], sort: Sort) -> bool {
     let makeup = Makeup::of(value);
-    makeup.letters() >= LETTERS_MIN
-        && makeup.digits * 8 < value.len()
-        && makeup.surprise() < WORDS_SURPRISE_MAX
+    let words = if sort == Sort::Letters { LETTERS_SURPRISE_MAX } else { WORDS_SURPRISE_MAX };
+    makeup.letters() >= LETTERS_MIN && makeup.digits * 8 < value.len() && makeup.surprise() < words
 }
 
 /// Whether the value is an element of a URL's path.
@@ -106,9 +115,16 @@ mod tests {
         (0..length).map(|_| char::from(next())).collect()
     }
 
+    #[test]
+    fn letters_may_go_along_the_alphabet_but_make_no_words() {
+        let plausible =
+            |value: &str| is_plausible(value.as_bytes(), (0, value.len()), Sort::Letters, Need::Any);
+        assert!(plausible("abcdefghijabcdefghijabcd") && !plausible("systemtimetofiletime"));
+    }
+
     fn plausible(before: &str, value: &str, need: Need) -> bool {
         let text = format!("{before}{value}\"");
-        is_plausible(text.as_bytes(), before.len(), before.len() + value.len(), true, need)
+        is_plausible(text.as_bytes(), (before.len(), before.len() + value.len()), Sort::Hex, need)
     }
 
     #[test]
@@ -137,6 +153,12 @@ mod tests {
         }
         let url = "https://provider.example/v1/things/";
         assert!(plausible(url, &hex, Need::Any) && !plausible(url, &hex, Need::Likely));
+    }
+
+    #[test]
+    fn files_of_web_pages_are_told_by_their_endings() {
+        assert!(is_file_name(b"icon-1a2b.png", 9) && is_file_name(b"a.JS?x", 1));
+        assert!(!is_file_name(b"a. Next", 1) && !is_file_name(b"a.pngs", 1) && !is_file_name(b"a", 1));
     }
 
     #[test]

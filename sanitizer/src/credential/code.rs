@@ -51,7 +51,17 @@ fn is_bare_code(text: &[u8], value: &[u8], found: &Assigned) -> bool {
     let ends_another = matches!(value[0], b')' | b'}' | b']');
     // A variable of a macro and what it stands for: `$token:expr`.
     let macros = found.name > 0 && text[found.name - 1] == b'$' && text.get(found.name_end) == Some(&b':');
-    is_number(value) || macros || called || cut || path || begins || ends_another || is_named(value, found)
+    // A library and its version: `io.jsonwebtoken:jjwt-jackson-0.11.2`.
+    let artifact = text[found.name..found.name_end].contains(&b'.') && is_versioned(value);
+    is_number(value)
+        || artifact
+        || macros
+        || called
+        || cut
+        || path
+        || begins
+        || ends_another
+        || is_named(value, found)
 }
 
 /// Whether a bracket that opens in the value closes behind it in its line.
@@ -63,6 +73,14 @@ fn closes_behind(text: &[u8], value: &[u8], end: usize) -> bool {
         && [(b'(', b')'), (b'[', b']'), (b'{', b'}')]
             .into_iter()
             .any(|(open, close)| count(open) > count(close) && line.contains(&close))
+}
+
+/// Whether a value of words ends with a version: `name-1.2.3`.
+fn is_versioned(value: &[u8]) -> bool {
+    let Some(at) = value.iter().rposition(|b| *b == b'-') else { return false };
+    let (words, version) = (&value[..at], &value[at + 1..]);
+    let numbers = version.iter().all(|b| b.is_ascii_digit() || *b == b'.');
+    numbers && version.contains(&b'.') && words.iter().all(|b| b.is_ascii_lowercase() || *b == b'-')
 }
 
 fn is_number(value: &[u8]) -> bool {

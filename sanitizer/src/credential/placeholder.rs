@@ -51,6 +51,9 @@ fn has(words: &LazyLock<Option<AhoCorasick>>, text: &[u8]) -> bool {
 pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
     is_variable(value)
+        || is_filler(value)
+        || is_bracketed(value)
+        || is_fake(&lower)
         || PLACEHOLDERS.contains(&lower[..])
         || TOLD.iter().any(|word| lower.starts_with(word))
         || value.len() < WORD_MAX && has(&WITHIN, &lower)
@@ -67,6 +70,19 @@ fn is_variable(value: &[u8]) -> bool {
         || names
         || same
         || OPEN.iter().any(|mark| value.starts_with(mark))
+}
+
+/// Whether a gap is named: `[PASSWORD]`.
+fn is_bracketed(value: &[u8]) -> bool {
+    let inside = value.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]"));
+    inside.is_some_and(|inside| {
+        inside.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'-' | b' '))
+    })
+}
+
+/// Whether words say that they are none: `somefakekey`.
+fn is_fake(lower: &[u8]) -> bool {
+    memchr::memmem::find(lower, b"fake").is_some() && !lower.iter().any(u8::is_ascii_digit)
 }
 
 /// Whether much of a value is the same character again and again, as in `key_00000000`.
@@ -139,9 +155,17 @@ mod tests {
 
     #[test]
     fn placeholders_are_told_from_values() {
-        for value in
-            ["${DB_PASSWORD}", "$TOKEN", "<password>", "changeme", "your-key-here", "%PASS%", "0000000000"]
-        {
+        for value in [
+            "${DB_PASSWORD}",
+            "$TOKEN",
+            "<password>",
+            "changeme",
+            "your-key-here",
+            "%PASS%",
+            "0000000000",
+            "[PASSWORD]",
+            "afakekey",
+        ] {
             assert!(is_placeholder(value.as_bytes()), "{value}");
         }
         for value in ["p4lM!tree", "$ecr3t!x", "tr0ub4dor"] {

@@ -59,6 +59,7 @@ fn tokens(search: &mut Search<'_>, number: u16, prefixes: &[String], body: &[Pie
                 && may_hold(text, at)
                 && (search.scanner.rules[usize::from(number)].filter == Filter::Prefix
                     || !credential::is_filled_in(&text[at..end]))
+                && !credential::is_file_name(text, end)
             {
                 search.offer(number, at, end);
             }
@@ -82,7 +83,7 @@ fn keyed(search: &mut Search<'_>, number: u16, words: &[String], body: &[Piece])
                 let whole = at == 0 || !template::goes_on(body, text[at - 1]);
                 let need = if search.scanner.thorough { Need::Any } else { Need::Likely };
                 if let Some(end) = whole.then(|| ended(body, text, at)).flatten()
-                    && credential::is_plausible(text, at, end, template::may_be_hex(body), need)
+                    && credential::is_plausible(text, (at, end), template::sort(body), need)
                     && may_hold(text, at)
                 {
                     search.offer(number, at, end);

@@ -110,8 +110,9 @@ impl Runs {
 
     fn tokens(&self, search: &mut Search<'_>, start: usize, end: usize) {
         let text = search.text;
-        if search.scanner.thorough && end - start >= GLUED_MIN {
-            // A letter may be glued to a token's beginning, such as that of an escape.
+        let escaped = start > 0 && matches!(text[start - 1], b'\\' | b'%' | b'&' | b';');
+        if search.scanner.thorough && end - start >= GLUED_MIN && escaped {
+            // What an escape ends with may be glued to a token's beginning.
             (start + 1..start + GLUED_BYTES).for_each(|at| self.token(search, at, TELLING_MIN));
         }
         let mut places = [0usize; PLACES_MAX];
@@ -144,7 +145,8 @@ impl Runs {
             let behind = prefix.iter().filter(|prefix| text[at..].starts_with(prefix.as_bytes()));
             let behind = behind.filter(|prefix| prefix.len() >= least);
             for ends in behind.filter_map(|prefix| ended(body, text, at + prefix.len())) {
-                if rule.filter == Filter::Prefix || !credential::is_filled_in(&text[at..ends]) {
+                let filled = rule.filter != Filter::Prefix && credential::is_filled_in(&text[at..ends]);
+                if !filled && !credential::is_file_name(text, ends) {
                     search.offer(number, at, ends);
                 }
             }
@@ -172,14 +174,14 @@ impl Runs {
             let rule = &search.scanner.rules[usize::from(*number)];
             let Form::Keyed { body, .. } = &rule.form else { continue };
             let need = if search.scanner.thorough { Need::Any } else { Need::Likely };
-            let hex = template::may_be_hex(body);
+            let sort = template::sort(body);
             let mut at = start.max(*word_end);
             work::count(end.min(word_end + WORD_BYTES).saturating_sub(at));
             while at < end.min(word_end + WORD_BYTES) {
                 let begins = at == 0 || !template::goes_on(body, text[at - 1]);
                 match begins.then(|| ended(body, text, at)).flatten() {
                     Some(ends) => {
-                        if credential::is_plausible(text, at, ends, hex, need) {
+                        if credential::is_plausible(text, (at, ends), sort, need) {
                             search.offer(*number, at, ends);
                         }
                         at = ends;
