@@ -27,7 +27,6 @@ pub(crate) const TABLES: &[(&str, &str)] = &[
     ("identity", include_str!("../rules/identity.toml")),
     ("monitoring", include_str!("../rules/monitoring.toml")),
     ("network", include_str!("../rules/network.toml")),
-    ("services", include_str!("../rules/services.toml")),
     ("payment", include_str!("../rules/payment.toml")),
     ("accounting", include_str!("../rules/accounting.toml")),
     ("market", include_str!("../rules/market.toml")),
