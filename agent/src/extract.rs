@@ -45,7 +45,7 @@ impl Extracted<'_> {
     pub fn kind(&self) -> ResourceKind {
         match self.format {
             Format::Sarif => ResourceKind::Sarif,
-            Format::Text | Format::Json | Format::Toml => ResourceKind::File,
+            Format::Text | Format::Json | Format::Toml | Format::Csv => ResourceKind::File,
         }
     }
 }
@@ -116,8 +116,8 @@ fn text<'a>(name: &str, content: Cow<'a, [u8]>, attributes: Vec<Attribute>) -> E
         (Format::Json, _) => ("application/json", "json"),
         (Format::Text, "markdown") => ("text/markdown", "markdown"),
         (Format::Text, "html") => ("text/html", "html"),
-        (Format::Text, "csv") => ("text/csv", "csv"),
-        (Format::Text | Format::Toml, other) => ("text/plain", other),
+        (Format::Text | Format::Csv, "csv") => ("text/csv", "csv"),
+        (Format::Text | Format::Toml | Format::Csv, other) => ("text/plain", other),
     };
     Extracted { content, format, media_type, language, attributes }
 }

@@ -15,6 +15,7 @@ use crate::scan::Scanner;
 use crate::validate::Check;
 
 mod author;
+mod cells;
 mod edit;
 mod find;
 #[cfg(test)]
@@ -42,6 +43,8 @@ pub enum Format {
     Sarif,
     /// TOML: stays valid.
     Toml,
+    /// CSV and its like: values stay in their cells.
+    Csv,
 }
 
 impl Format {
@@ -54,6 +57,9 @@ impl Format {
         let named = name.to_ascii_lowercase();
         if named.ends_with(".toml") {
             return Self::Toml;
+        }
+        if named.ends_with(".csv") || named.ends_with(".tsv") {
+            return Self::Csv;
         }
         if !matches!(head.first(), Some(b'{' | b'[')) {
             return Self::Text;

@@ -281,6 +281,13 @@ fn whole(text: &[u8], mut start: usize, mut end: usize, rule: &Rule) -> (usize, 
     while end < text.len() && inside(text[end]) {
         end += 1;
     }
+    // What closes a section of characters in XML belongs to none.
+    let value = &text[start..end.max(start)];
+    if let Some(at) = memchr::memmem::find(value, b"]]>") {
+        end = start + at;
+    } else if value.ends_with(b"]]") && text.get(end) == Some(&b'>') {
+        end -= 2;
+    }
     (start, end)
 }
 

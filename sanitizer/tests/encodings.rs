@@ -142,8 +142,8 @@ fn pairs_with_signs_between_are_read_and_spelt_again() {
 #[test]
 fn lines_of_base64_are_read_together_and_each_by_itself() {
     for seed in 0..4 {
-        // As long as whole groups, so that no padding tells where a value ends.
-        let values: Vec<String> = (0..5).map(|n| format!("{}  ", secret(seed * 8 + n))).collect();
+        // As long as whole groups, so that neither padding nor a blank tells where a value ends.
+        let values: Vec<String> = (0..5).map(|n| format!("k:{}", secret(seed * 8 + n))).collect();
         let lines: Vec<String> = values.iter().map(|value| BASE64.encode(value.as_bytes())).collect();
         assert!(lines.iter().all(|line| line.len() == 56 && !line.ends_with('=')));
         // As long as whole lines, so that what follows might be taken for the last one.
@@ -168,7 +168,7 @@ fn lines_of_base64_are_read_together_and_each_by_itself() {
                 let said = utf8(said);
                 assert!(said.contains("REDACTED_GITHUB_TOKEN_"), "{said}");
                 for value in all {
-                    assert!(!said.contains(value.trim()), "{said}");
+                    assert!(!said.contains(value), "{said}");
                 }
             }
         }

@@ -19,6 +19,8 @@ mod sources;
 mod spelt;
 #[path = "made/token.rs"]
 mod token;
+#[path = "proof/valid.rs"]
+mod valid;
 
 use std::sync::OnceLock;
 

@@ -25,6 +25,7 @@ pub(super) fn hits(
     let format = match resource.media_type.as_str() {
         "application/sarif+json" => Format::Sarif,
         "application/json" => Format::Json,
+        "text/csv" => Format::Csv,
         _ => Format::Text,
     };
     let mut counts: BTreeMap<(String, String), u32> = BTreeMap::new();

@@ -9,7 +9,7 @@ use zeroize::Zeroize;
 
 use super::edit::{self, Edit, Hit};
 use super::views::{hits, mapped};
-use super::{Format, SanitizeError, Sanitizer, rekey};
+use super::{Format, SanitizeError, Sanitizer, cells, rekey};
 use crate::decode::Encoding;
 use crate::decode::map;
 use crate::decode::packed::{self, Packing, State};
@@ -123,11 +123,12 @@ impl Sanitizer {
         let tokens = if matches!(format, Format::Json | Format::Sarif) { json::tokens(text) } else { None };
         let (spans, hints) = self.scanner.find(&mut pass.batch, text)?;
         let layer = Layer { text, format, tokens, hints, depth, keeping: pass.keeping };
+        let cells = if format == Format::Csv { cells::cells(text) } else { vec![(0, text.len())] };
         let mut edits = Vec::with_capacity(spans.len());
         for span in spans {
             match &layer.tokens {
                 Some(tokens) => self.cut(&layer, tokens, span, &mut edits),
-                None => self.unless_kept(&layer, span, None, &mut edits),
+                None => self.cut_to_cells(&layer, &cells, span, &mut edits),
             }
         }
         if depth < DEPTH_MAX {
@@ -166,7 +167,9 @@ impl Sanitizer {
         let first = tokens.partition_point(|token| token.end <= span.start);
         for token in tokens[first..].iter().take_while(|token| token.start < span.end) {
             let (start, end) = (span.start.max(token.start), span.end.min(token.end));
-            if start >= end || scan::is_token(layer.text, start, end) {
+            // A value that begins before a name has swallowed what follows its own string.
+            let swallowed = span.start < token.start && names(layer.text, token);
+            if start >= end || swallowed || scan::is_token(layer.text, start, end) {
                 continue;
             }
             match token.kind {
@@ -185,6 +188,15 @@ impl Sanitizer {
                     self.unless_kept(layer, Span { start, end, ..span }, None, edits);
                 }
                 TokenKind::Number | TokenKind::Escaped => {}
+            }
+        }
+    }
+
+    /// A span that crosses cells of a table is cut to them.
+    fn cut_to_cells(&self, layer: &Layer<'_>, cells: &[(usize, usize)], span: Span, edits: &mut Vec<Edit>) {
+        for (start, end) in cells::pieces(cells, span.start, span.end) {
+            if (start, end) == (span.start, span.end) || !scan::is_token(layer.text, start, end) {
+                self.unless_kept(layer, Span { start, end, ..span }, None, edits);
             }
         }
     }
@@ -265,6 +277,13 @@ impl Sanitizer {
             edits.sort_by_key(|edit| edit.start);
         }
     }
+}
+
+/// Whether a string of JSON is the name of something.
+fn names(text: &[u8], token: &Token) -> bool {
+    let behind =
+        text[token.end..].iter().skip(1).take(GAP_BYTES_MAX).find(|byte| !byte.is_ascii_whitespace());
+    token.kind != TokenKind::Number && behind == Some(&b':')
 }
 
 /// Whether a span is a number that stands for itself, whose replacement needs quotes in TOML.

@@ -178,11 +178,20 @@ fn formats(rule: &RawRule) -> Vec<String> {
     tokens.chain(keyed).chain(rule.examples.iter().cloned()).collect()
 }
 
+/// Addresses in which few digits stand beside signs.
+const ADDRESSES: [&str; 4] = [
+    "'2001:db8:' hex:4 ':' hex:4 ':' hex:4 ':' hex:4 ':' hex:4 ':' hex:4",
+    "'fe80::' hex:4 ':' hex:4",
+    "xdigit:2 '-' xdigit:2 '-' xdigit:2 '-' xdigit:2 '-' xdigit:2 '-' xdigit:2",
+    "xdigit:4 '.' xdigit:4 '.' xdigit:4",
+];
+
 fn all_formats() -> &'static [String] {
     static FORMATS: std::sync::OnceLock<Vec<String>> = std::sync::OnceLock::new();
     FORMATS.get_or_init(|| {
         let all = rules::raw().expect("the tables are right");
-        all.iter().flat_map(|(_, rule)| formats(rule)).collect()
+        let found = ADDRESSES.iter().map(|format| (*format).to_owned());
+        all.iter().flat_map(|(_, rule)| formats(rule)).chain(found).collect()
     })
 }
 
@@ -199,7 +208,7 @@ const APART: [&str; 9] = [
     "travel-document-zone",
 ];
 /// Texts drawn from each expression, and how many of them are searched as well.
-const DRAWN: (usize, usize) = (24, 3);
+const DRAWN: (usize, usize) = (24, 2);
 
 #[test]
 fn what_an_expression_matches_lies_within_reach_of_an_anchor_and_is_found() {
@@ -263,7 +272,7 @@ fn the_search_finds_every_example_that_the_naive_one_does() {
 proptest! {
     // The same cases each time: chance belongs into long runs.
     #![proptest_config(ProptestConfig {
-        cases: 96,
+        cases: 48,
         rng_seed: proptest::test_runner::RngSeed::Fixed(41),
         failure_persistence: None,
         ..ProptestConfig::default()

@@ -224,6 +224,7 @@ impl Runs {
             return;
         }
         work::count(end - start);
+        let start = start + usize::from(is_escape(search.text, start));
         self.wallets(search, start, end);
         if let Some(number) = self.random {
             let mut done = start;
@@ -290,6 +291,12 @@ fn widened(text: &[u8], (start, end): (usize, usize), mut from: usize, mut to: u
         to += piece + 1;
     }
     (from, to)
+}
+
+/// Whether the first letter of a run belongs to an escape before it: `\n` and its like.
+fn is_escape(text: &[u8], start: usize) -> bool {
+    let backslashes = text[..start].iter().rev().take(GLUED_BYTES).take_while(|byte| **byte == b'\\').count();
+    backslashes % 2 == 1 && matches!(text.get(start), Some(b'n' | b'r' | b't'))
 }
 
 /// Whether a short run is a number of a program: digits with few letters, hexadecimal digits behind `0x`.
