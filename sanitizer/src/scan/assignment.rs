@@ -42,6 +42,10 @@ const GAP_BYTES_MAX: usize = 48;
 const OPERATOR_MAX: usize = 4;
 /// Commas of a bare value that are looked at.
 const COMMAS_MAX: usize = 16;
+/// Signs before a raw string.
+const HASHES_MAX: usize = 4;
+/// Attributes between a pair's name and its value.
+const ATTRIBUTES_MAX: usize = 4;
 /// Lines of folded base64 are no shorter.
 const FOLDED_MIN: usize = 60;
 
@@ -143,14 +147,30 @@ fn paired(text: &[u8], name: usize, at: usize, quoted_key: Key) -> Option<usize>
     let before = text[name.saturating_sub(16)..name].to_ascii_lowercase();
     let before = before.trim_ascii_end();
     let names = quoted_key == Key::Quoted || before.ends_with(b"name:") || before.ends_with(b"key:");
-    let gap =
-        text[at..].iter().take(GAP_BYTES_MAX).take_while(|b| b.is_ascii_whitespace() || **b == b',').count();
+    let blank = |at: usize| {
+        text[at..].iter().take(GAP_BYTES_MAX).take_while(|b| b.is_ascii_whitespace() || **b == b',').count()
+    };
+    let (mut at, mut gap) = (at, blank(at));
+    for _ in 0..ATTRIBUTES_MAX {
+        let Some(behind) = behind_attribute(text, at + gap).filter(|_| gap > 0) else { break };
+        (at, gap) = (behind, blank(behind));
+    }
     let rest = &text[at + gap..];
     let open = usize::from(matches!(rest.first(), Some(b'"' | b'\'')));
     let word = rest.get(open..open + 5)?.eq_ignore_ascii_case(b"value");
     let close = open + 5 + usize::from(open == 1);
     let sign = spaces(text, at + gap + close);
     (names && gap > 0 && word && matches!(text.get(sign), Some(b':' | b'='))).then_some(sign + 1)
+}
+
+/// Behind an attribute of XML other than the value: `type="string"`.
+fn behind_attribute(text: &[u8], at: usize) -> Option<usize> {
+    let near = &text[at..text.len().min(at + GAP_BYTES_MAX)];
+    let name =
+        near.iter().take_while(|byte| byte.is_ascii_alphabetic() || matches!(byte, b':' | b'-')).count();
+    let quote = *near[name..].strip_prefix(b"=")?.first().filter(|byte| matches!(byte, b'"' | b'\''))?;
+    let value = near.get(name + 2..)?.iter().position(|byte| *byte == quote)?;
+    (name > 0 && !near[..name].eq_ignore_ascii_case(b"value")).then_some(at + name + 2 + value + 1)
 }
 
 /// Whether a command before the name sets it, so that what follows is its value: `ENV PASSWORD …`.
@@ -296,7 +316,8 @@ fn value_at(text: &[u8], mut at: usize, manner: Manner, place: Place) -> Option<
     let from = at;
     while at < from + GAP_BYTES_MAX
         && (in_name(byte(at))
-            || matches!(byte(at), b'(' | b'[' | b'{' | b'&' | b'*' | b'@' | b'$' | b'!' | b' '))
+            || matches!(byte(at), b'(' | b'[' | b'{' | b'&' | b'*' | b'@' | b'$' | b'!' | b' ')
+            || byte(at) == b'#' && matches!(byte(at.wrapping_sub(1)), b'r' | b'#'))
     {
         if byte(at) == b' '
             && !matches!(byte(at.wrapping_sub(1)), b'(' | b'[' | b'{' | b' ')
@@ -306,8 +327,9 @@ fn value_at(text: &[u8], mut at: usize, manner: Manner, place: Place) -> Option<
         }
         at += 1;
     }
-    let called =
-        matches!(byte(at.wrapping_sub(1)), b'(' | b'[' | b'{' | b'@' | b'$') || at == from || at - from <= 2;
+    let called = matches!(byte(at.wrapping_sub(1)), b'(' | b'[' | b'{' | b'@' | b'$' | b'#')
+        || at == from
+        || at - from <= 2;
     // A lifetime of Rust's is no quote.
     let lifetime = byte(at) == b'\'' && byte(at.wrapping_sub(1)) == b'&';
     if matches!(byte(at), b'"' | b'\'' | b'`') && called && !lifetime {
@@ -383,6 +405,13 @@ fn quoted(text: &[u8], at: usize) -> Option<(usize, usize, Manner)> {
     let width = if text[at..].starts_with(&[quote; 3]) { 3 } else { 1 };
     let start = at + width;
     let to = text.len().min(start + VALUE_BYTES_MAX);
+    // A raw string of Rust's ends with as many signs as stand before it, and knows no escapes.
+    let hashes = text[..at].iter().rev().take(HASHES_MAX).take_while(|byte| **byte == b'#').count();
+    if hashes > 0 {
+        let closes =
+            |end: &usize| text[*end] == quote && text[end + 1..].starts_with(&[b'#'; HASHES_MAX][..hashes]);
+        return (start..to).find(closes).map(|end| (start, end, Manner::Quoted));
+    }
     let escaped_quotes = at > 0 && text[at - 1] == b'\\';
     let mut end = start;
     while end < to {
@@ -433,6 +462,9 @@ mod tests {
             ("password: |\n  v 1\n", "v 1", Manner::Quoted),
             ("password = <<EOT\nv1\nEOT", "v1", Manner::Quoted),
             ("ENV PASSWORD v1", "v1", Manner::Bare),
+            ("let password = r#\"v\"1\"#;", "v\"1", Manner::Quoted),
+            ("password: r##\"v1\"##,", "v1", Manner::Quoted),
+            ("<add key=\"Password\" type='text' xml:lang=\"en\" value=\"v1\"/>", "v1", Manner::Quoted),
             ("userPassword:: v1", "v1", Manner::Loose),
         ] {
             assert_eq!(value(text), Some((wanted, manner)), "{text}");
@@ -441,7 +473,14 @@ mod tests {
 
     #[test]
     fn nothing_is_assigned_where_nothing_stands() {
-        for text in ["password", "password::new()", "password;", "password\n", "password = \"unclosed\n"] {
+        for text in [
+            "password",
+            "password::new()",
+            "password;",
+            "password\n",
+            "<a key=\"password\" type=\"text\"/>",
+            "password = \"unclosed\n",
+        ] {
             assert_eq!(value(text), None, "{text}");
         }
     }
