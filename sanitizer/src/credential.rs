@@ -20,6 +20,8 @@ use strength::{Strength, is_passphrase, strength};
 
 /// A value that is redacted has so many bytes.
 const VALUE_MIN: usize = 4;
+/// Bytes of a value that are judged: far more than a credential has on a line.
+const SAMPLE_MAX: usize = 512;
 /// An argument without an option before it is prose unless it is so long or holds a digit.
 const ARGUMENT_MIN: usize = 12;
 /// Bytes that a label has beyond the letters of its name.
@@ -50,6 +52,8 @@ pub(crate) fn judge(sort: Finder, text: &[u8], found: &Assigned) -> Confidence {
     {
         return Confidence::No;
     }
+    // What a value looks like is told by its beginning.
+    let value = &value[..value.len().min(SAMPLE_MAX)];
     let makeup = Makeup::of(value);
     let strength = strength(value, &makeup);
     let prose = found.manner == Manner::Argument

@@ -3,6 +3,9 @@
 //! A token is `REDACTED_<TYPE>_<16 hexadecimal digits>`, the digits from BLAKE3 keyed with the tenant's key over type and value.
 //! A mask is `MASKED_<TYPE>_xxxx` and says nothing of the value; it is known again as tokens are.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use std::fmt;
 
 use certus_protocol::ids::KeyId;
@@ -104,13 +107,16 @@ pub(crate) fn within_token(bytes: &[u8], at: usize) -> bool {
     tokens(&bytes[from..to]).iter().any(|(start, end)| (from + start..from + end).contains(&at))
 }
 
+/// Finds the stem: made once, as it is asked for at every value.
+static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(STEM));
+
 /// Where tokens stand in `bytes`, in order.
 pub(crate) fn tokens(bytes: &[u8]) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     let mut at = 0;
     // A prefix before what was looked through last belongs to nothing else.
     let mut done = 0;
-    while let Some(next) = memchr::memmem::find(&bytes[at..], STEM) {
+    while let Some(next) = FINDER.find(&bytes[at..]) {
         at += next + STEM.len();
         let begins = |prefix: &str| at.checked_sub(prefix.len()).filter(|start| *start >= done);
         let start = [PREFIX, MASK_PREFIX].into_iter().filter_map(begins);

@@ -23,8 +23,8 @@ pub(crate) struct Makeup {
     pub(crate) others: usize,
     /// Changes between letters and digits, and from lower to upper case within words.
     pub(crate) turns: usize,
-    /// Bits of all letters together.
-    bits: f32,
+    /// Half bits of all letters together.
+    halves: usize,
 }
 
 impl Makeup {
@@ -32,16 +32,11 @@ impl Makeup {
     pub(crate) fn of(value: &[u8]) -> Self {
         let mut makeup = Self::default();
         let (mut first, mut second) = (START, START);
-        let mut before = 0u8;
+        let mut was = Sort::Other;
+        let mut counts = [0; 4];
         for byte in value {
-            let sort = sort(*byte);
-            match sort {
-                Sort::Upper => makeup.upper += 1,
-                Sort::Lower => makeup.lower += 1,
-                Sort::Digit => makeup.digits += 1,
-                Sort::Other => makeup.others += 1,
-            }
-            let was = self::sort(before);
+            let sort = SORTS[usize::from(*byte)];
+            counts[sort as usize] += 1;
             let joined = was != Sort::Other && sort != Sort::Other;
             makeup.turns +=
                 usize::from(joined && was != sort && !(was == Sort::Upper && sort == Sort::Lower));
@@ -51,14 +46,14 @@ impl Makeup {
                 if was == Sort::Lower && sort == Sort::Upper {
                     (first, second) = (START, START);
                 }
-                let level = LETTERS[(first * ROWS + second) * ROW_BYTES + letter];
-                makeup.bits += f32::from(if level <= b'9' { level - b'0' } else { level - b'a' + 10 }) / 2.0;
+                makeup.halves += usize::from(LEVELS[first * ROWS + second][letter]);
                 (first, second) = (second, letter);
             } else {
                 (first, second) = (START, START);
             }
-            before = *byte;
+            was = sort;
         }
+        [makeup.upper, makeup.lower, makeup.digits, makeup.others] = counts;
         makeup
     }
 
@@ -68,7 +63,7 @@ impl Makeup {
 
     /// Bits a letter; zero without letters.
     pub(crate) fn surprise(&self) -> f32 {
-        if self.letters() == 0 { 0.0 } else { self.bits / self.letters() as f32 }
+        if self.letters() == 0 { 0.0 } else { self.halves as f32 / 2.0 / self.letters() as f32 }
     }
 }
 
@@ -80,14 +75,36 @@ enum Sort {
     Other,
 }
 
-fn sort(byte: u8) -> Sort {
-    match byte {
-        b'A'..=b'Z' => Sort::Upper,
-        b'a'..=b'z' => Sort::Lower,
-        b'0'..=b'9' => Sort::Digit,
-        _ => Sort::Other,
+static SORTS: [Sort; 256] = {
+    let mut sorts = [Sort::Other; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        sorts[byte] = match byte as u8 {
+            b'A'..=b'Z' => Sort::Upper,
+            b'a'..=b'z' => Sort::Lower,
+            b'0'..=b'9' => Sort::Digit,
+            _ => Sort::Other,
+        };
+        byte += 1;
     }
-}
+    sorts
+};
+
+/// The table in numbers.
+static LEVELS: [[u8; 26]; ROWS * ROWS] = {
+    let mut levels = [[0; 26]; ROWS * ROWS];
+    let mut row = 0;
+    while row < ROWS * ROWS {
+        let mut letter = 0;
+        while letter < 26 {
+            let level = LETTERS[row * ROW_BYTES + letter];
+            levels[row][letter] = if level <= b'9' { level - b'0' } else { level - b'a' + 10 };
+            letter += 1;
+        }
+        row += 1;
+    }
+    levels
+};
 
 #[cfg(test)]
 mod tests {

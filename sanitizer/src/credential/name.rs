@@ -1,6 +1,9 @@
 //! What a name promises of the value that is assigned to it: a password, another secret, often something else, or only
 //! something about one.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use crate::rules::Finder;
 
 /// Parts of names for passwords, of at least three letters.
@@ -38,57 +41,77 @@ pub(super) enum Promise {
     Public,
 }
 
+/// Words of a sort, in lower case.
+type Words = LazyLock<HashSet<&'static str>>;
+
 /// Words at a name's end that say that the value is something about the credential.
-const ABOUT: &str = "file path dir url uri name names type types length len size count min max policy field label \
+static ABOUT: Words = LazyLock::new(|| {
+    "file path dir url uri name names type types length len size count min max policy field label \
     placeholder prefix suffix regex pattern format algorithm alg expire expires expiry expiration ttl timeout date time \
     version hint prompt message msg error title header index class required enabled disabled valid invalid reset usage \
     endpoint host port scheme method mode provider template env var ref kind state status option options location folder \
     bytes bits for at help event events stream column table encoder decoder decode encode store vault listener handler thumbprint fingerprint \
-    start begin delimiter separator";
+    start begin delimiter separator".split_ascii_whitespace().collect()
+});
 /// Words that say that everybody may know the value: a public key, a key into another table, the key of a handshake that is
 /// echoed, a key on a keyboard.
-const OPEN: &str = "public pubkey foreign partition websocket keydown keyup keypress";
-const PASSWORDS: &str = "password passwd pwd pass passphrase passcode psw pw passwort kennwort passw passwords userpass \
-    mdp motdepasse contrasena senha wachtwoord";
-const SECRETS: &str = "secret secrets secrete token tokens credential credentials apikey apitoken accesskey secretkey \
-    authtoken";
+static OPEN: Words = LazyLock::new(|| {
+    "public pubkey foreign partition websocket keydown keyup keypress".split_ascii_whitespace().collect()
+});
+static PASSWORDS: Words = LazyLock::new(|| {
+    "password passwd pwd pass passphrase passcode psw pw passwort kennwort passw passwords userpass \
+    mdp motdepasse contrasena senha wachtwoord"
+        .split_ascii_whitespace()
+        .collect()
+});
+static SECRETS: Words = LazyLock::new(|| {
+    "secret secrets secrete token tokens credential credentials apikey apitoken accesskey secretkey \
+    authtoken"
+        .split_ascii_whitespace()
+        .collect()
+});
 /// Words that make a `key` a secret one.
-const KEY_SORTS: &str = "api access secret private auth encryption signing license session master webhook account storage \
-    service app application consumer client admin shared crypt hmac tsig subscription";
+static KEY_SORTS: Words = LazyLock::new(|| {
+    "api access secret private auth encryption signing license session master webhook account storage \
+    service app application consumer client admin shared crypt hmac tsig subscription"
+        .split_ascii_whitespace()
+        .collect()
+});
 /// Words at a name's end that say that the value is kept for its own sake, as a check or a number.
-const CHECKED: &str = "nonce sig signature salt hash digest fingerprint";
+static CHECKED: Words =
+    LazyLock::new(|| "nonce sig signature salt hash digest fingerprint".split_ascii_whitespace().collect());
 
-fn is(list: &str, word: &str) -> bool {
-    list.split_ascii_whitespace().any(|listed| listed == word)
+fn is(list: &Words, word: &str) -> bool {
+    list.contains(word)
 }
 
 /// What the name before a value promises.
 pub(super) fn promise(sort: Finder, name: &[u8]) -> Promise {
     let words = words(name);
     let Some(last) = words.last() else { return Promise::About };
-    let open = |word: &String| is(OPEN, word);
+    let open = |word: &String| is(&OPEN, word);
     if words.iter().any(open) || last == "publickey" {
         return Promise::Public;
     }
-    if is(ABOUT, last) || last == "id" && sort == Finder::Secret {
+    if is(&ABOUT, last) || last == "id" && sort == Finder::Secret {
         return Promise::About;
     }
     let ends = |endings: &[&str]| words.iter().any(|word| endings.iter().any(|end| word.ends_with(end)));
-    if words.iter().any(|word| is(PASSWORDS, word)) || ends(&["password", "passwd", "pwd"]) {
+    if words.iter().any(|word| is(&PASSWORDS, word)) || ends(&["password", "passwd", "pwd"]) {
         return Promise::Password;
     }
-    if words.iter().any(|word| is(SECRETS, word)) || ends(&["secret", "token", "apikey"]) {
+    if words.iter().any(|word| is(&SECRETS, word)) || ends(&["secret", "token", "apikey"]) {
         return Promise::Secret;
     }
     let keyed = words.iter().any(|word| word == "key" || word == "keys")
-        && words.iter().any(|word| is(KEY_SORTS, word));
-    let glued = words.iter().any(|word| word.strip_suffix("key").is_some_and(|sort| is(KEY_SORTS, sort)));
+        && words.iter().any(|word| is(&KEY_SORTS, word));
+    let glued = words.iter().any(|word| word.strip_suffix("key").is_some_and(|sort| is(&KEY_SORTS, sort)));
     if keyed || glued { Promise::Secret } else { Promise::Weak }
 }
 
 /// Whether a name says that the value is a nonce, a salt or a signature: seldom secret by itself.
 pub(super) fn is_check(name: &[u8]) -> bool {
-    words(name).last().is_some_and(|last| is(CHECKED, last))
+    words(name).last().is_some_and(|last| is(&CHECKED, last))
 }
 
 /// The words of a name, in lower case: apart by what is no letter, and by capitals.
