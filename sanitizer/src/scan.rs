@@ -172,7 +172,7 @@ impl Scanner {
             batch.go(self.lanes, &self.words.beginnings, text, at);
             let events = &batch.events;
             search.starts.batch(at, &events.starts);
-            for block in (0..BLOCKS).filter(|block| events.any[*block] != 0) {
+            for block in (0..batch.blocks).filter(|block| events.any[*block] != 0) {
                 let at = at + block * BLOCK;
                 each(events.runs[block], at, |place| runs.look(&self.runs, &mut search, place));
                 each(events.numbers[block], at, |place| groups.look(&self.numbers, &mut search, place));

@@ -74,9 +74,8 @@ impl Rows {
         }
     };
 
-    /// What is known of the block `from` counts for `to`.
-    fn carry(&mut self, from: usize, to: usize) {
-        for row in [
+    fn all(&mut self) -> [&mut Row; 12] {
+        [
             &mut self.alnum,
             &mut self.upper,
             &mut self.digit,
@@ -89,9 +88,17 @@ impl Rows {
             &mut self.word,
             &mut self.start,
             &mut self.head,
-        ] {
-            row[to] = row[from];
-        }
+        ]
+    }
+
+    /// What is known of the block `from` counts for `to`.
+    fn carry(&mut self, from: usize, to: usize) {
+        self.all().into_iter().for_each(|row| row[to] = row[from]);
+    }
+
+    /// Nothing stands in a block.
+    fn clear(&mut self, at: usize) {
+        self.all().into_iter().for_each(|row| row[at] = 0);
     }
 
     /// Tells where words begin, of a block whose sorts and those of the block before are known.
@@ -114,12 +121,14 @@ pub(crate) struct Batch {
     /// What stands where in the blocks.
     pub(crate) events: Events,
     /// Where the first block begins.
-    pub(crate) at: usize,
+    at: usize,
+    /// How many there are before the text ends.
+    pub(crate) blocks: usize,
 }
 
 impl Batch {
     /// Before any text.
-    const EMPTY: Self = Self { rows: Rows::EMPTY, events: Events::EMPTY, at: 0 };
+    const EMPTY: Self = Self { rows: Rows::EMPTY, events: Events::EMPTY, at: 0, blocks: 0 };
 
     /// Room for a batch.
     pub(crate) fn boxed() -> Box<Self> {
@@ -130,7 +139,7 @@ impl Batch {
     /// bits are zero.
     pub(crate) fn go(&mut self, lanes: Lanes, beginnings: &Beginnings, text: &[u8], from: usize) {
         let known = if from == 0 {
-            self.rows = Rows::EMPTY;
+            self.rows.clear(0);
             0
         } else {
             self.rows.carry(BLOCKS, 0);
@@ -138,7 +147,8 @@ impl Batch {
             1
         };
         self.at = from;
-        lanes.fill(self, beginnings, text, known + 1..BLOCKS + 2);
+        self.blocks = text.len().saturating_sub(from).div_ceil(BLOCK).min(BLOCKS);
+        lanes.fill(self, beginnings, text, known + 1..self.blocks + 2);
     }
 
     #[inline(always)]
@@ -156,8 +166,12 @@ impl Batch {
                 self.rows.begin(row, beginnings, bytes);
                 continue;
             }
-            let mut bytes = [0u8; BLOCK + AHEAD];
             let rest = text.get(at..).unwrap_or_default();
+            if rest.is_empty() {
+                self.rows.clear(row);
+                continue;
+            }
+            let mut bytes = [0u8; BLOCK + AHEAD];
             bytes[..rest.len()].copy_from_slice(rest);
             let inside = if rest.len() >= BLOCK { u64::MAX } else { (1 << rest.len()) - 1 };
             block(&mut self.rows, row, &bytes);
@@ -168,7 +182,7 @@ impl Batch {
 
     #[inline(always)]
     fn tell(&mut self) {
-        self.events.tell(&self.rows);
+        self.events.tell(&self.rows, self.blocks);
     }
 }
 

@@ -54,18 +54,18 @@ fn next(row: &Row, at: usize, places: u32) -> u64 {
 
 /// A row of what `of` says of each block; of the blocks at both ends, where one neighbour is unknown, nothing.
 #[inline(always)]
-fn row(of: impl Fn(usize) -> u64) -> Row {
+fn row(blocks: usize, of: impl Fn(usize) -> u64) -> Row {
     let mut row = [0; BLOCKS + 2];
-    for (at, bits) in row.iter_mut().enumerate().skip(1).take(BLOCKS) {
+    for (at, bits) in row.iter_mut().enumerate().skip(1).take(blocks) {
         *bits = of(at);
     }
     row
 }
 
 #[inline(always)]
-fn events(of: impl Fn(usize) -> u64) -> [u64; BLOCKS] {
+fn events(blocks: usize, of: impl Fn(usize) -> u64) -> [u64; BLOCKS] {
     let mut events = [0; BLOCKS];
-    for (at, bits) in events.iter_mut().enumerate() {
+    for (at, bits) in events.iter_mut().enumerate().take(blocks) {
         *bits = of(at + 1);
     }
     events
@@ -73,10 +73,10 @@ fn events(of: impl Fn(usize) -> u64) -> [u64; BLOCKS] {
 
 /// `row` joined with itself so many places before; in the first block, with what is known of it.
 #[inline(always)]
-fn joined(row: &Row, places: u32, join: impl Fn(u64, u64) -> u64) -> Row {
+fn joined(blocks: usize, row: &Row, places: u32, join: impl Fn(u64, u64) -> u64) -> Row {
     let mut joined = *row;
     joined[0] = join(row[0], row[0] << places);
-    for at in 1..BLOCKS + 1 {
+    for at in 1..blocks.min(BLOCKS) + 1 {
         joined[at] = join(row[at], prev(row, at, places));
     }
     joined
@@ -104,20 +104,21 @@ impl Events {
     };
 
     #[inline(always)]
-    pub(super) fn tell(&mut self, rows: &Rows) {
+    pub(super) fn tell(&mut self, rows: &Rows, blocks: usize) {
         let Rows { alnum, upper, digit, hex, colon, dot, .. } = rows;
-        self.starts = events(|at| rows.start[at]);
-        self.heads = events(|at| rows.head[at]);
-        self.words = events(|at| rows.word[at]);
-        self.ats = events(|at| rows.at[at]);
-        self.escapes = events(|at| rows.escape[at] | rows.percent[at] & next(hex, at, 1) & next(hex, at, 2));
-        self.runs = runs(alnum, digit);
-        self.numbers = numbers(digit);
-        self.dots = events(|at| {
+        self.starts = events(blocks, |at| rows.start[at]);
+        self.heads = events(blocks, |at| rows.head[at]);
+        self.words = events(blocks, |at| rows.word[at]);
+        self.ats = events(blocks, |at| rows.at[at]);
+        self.escapes =
+            events(blocks, |at| rows.escape[at] | rows.percent[at] & next(hex, at, 1) & next(hex, at, 2));
+        self.runs = runs(blocks, alnum, digit);
+        self.numbers = numbers(blocks, digit);
+        self.dots = events(blocks, |at| {
             let again = next(dot, at, 2) | next(dot, at, 3) | next(dot, at, 4);
             dot[at] & prev(digit, at, 1) & next(digit, at, 1) & again
         });
-        self.colons = events(|at| {
+        self.colons = events(blocks, |at| {
             let left = prev(hex, at, 1) | prev(colon, at, 1);
             let right = next(hex, at, 1) | next(colon, at, 1);
             // Hexadecimal groups hold digits somewhere; names that are joined by colons hardly ever do.
@@ -125,13 +126,14 @@ impl Events {
             let behind = next(digit, at, 1) | next(digit, at, 2) | next(digit, at, 3);
             colon[at] & left & right & (before | behind)
         });
-        self.pairs = pairs(rows);
-        self.numbered = events(|at| digit[at] & !next(alnum, at, 1) & next(upper, at, 2));
-        self.coded = events(|at| upper[at] & !next(alnum, at, 1) & next(digit, at, 2));
-        self.inward = events(|at| digit[at] & next(upper, at, 1) & next(upper, at, 2) & !next(alnum, at, 3));
+        self.pairs = pairs(blocks, rows);
+        self.numbered = events(blocks, |at| digit[at] & !next(alnum, at, 1) & next(upper, at, 2));
+        self.coded = events(blocks, |at| upper[at] & !next(alnum, at, 1) & next(digit, at, 2));
+        self.inward =
+            events(blocks, |at| digit[at] & next(upper, at, 1) & next(upper, at, 2) & !next(alnum, at, 3));
         let Self { heads, words, runs, numbers, ats, dots, colons, .. } = &*self;
         let Self { pairs, numbered, coded, inward, escapes, .. } = &*self;
-        self.any = events(|at| {
+        self.any = events(blocks, |at| {
             let at = at - 1;
             let values = heads[at] | words[at] | runs[at] | numbers[at] | ats[at] | dots[at];
             let places = numbered[at] | coded[at] | inward[at];
@@ -141,24 +143,24 @@ impl Events {
 }
 
 #[inline(always)]
-fn runs(alnum: &Row, digit: &Row) -> [u64; BLOCKS] {
+fn runs(blocks: usize, alnum: &Row, digit: &Row) -> [u64; BLOCKS] {
     let and = |a, b| a & b;
     let or = |a, b| a | b;
-    let four = joined(&joined(alnum, 1, and), 2, and);
-    let eight = joined(&four, 4, and);
-    let sixteen = joined(&eight, 8, and);
-    let digits = joined(&joined(&joined(digit, 1, or), 2, or), 4, or);
+    let four = joined(blocks, &joined(blocks, alnum, 1, and), 2, and);
+    let eight = joined(blocks, &four, 4, and);
+    let sixteen = joined(blocks, &eight, 8, and);
+    let digits = joined(blocks, &joined(blocks, &joined(blocks, digit, 1, or), 2, or), 4, or);
     let mut values = *alnum;
-    for at in 1..BLOCKS + 1 {
+    for at in 1..blocks.min(BLOCKS) + 1 {
         values[at] = eight[at] & digits[at] | sixteen[at] & prev(&four, at, 16);
     }
     values[0] = eight[0] & digits[0] | sixteen[0] & four[0] << 16;
-    events(|at| values[at] & !prev(&values, at, 1))
+    events(blocks, |at| values[at] & !prev(&values, at, 1))
 }
 
 #[inline(always)]
-fn numbers(digit: &Row) -> [u64; BLOCKS] {
-    events(|at| {
+fn numbers(blocks: usize, digit: &Row) -> [u64; BLOCKS] {
+    events(blocks, |at| {
         let mut begin = digit[at] & !prev(digit, at, 1) & next(digit, at, 1);
         let mut found = 0;
         while begin != 0 {
@@ -173,14 +175,14 @@ fn numbers(digit: &Row) -> [u64; BLOCKS] {
 }
 
 #[inline(always)]
-fn pairs(Rows { alnum, hex, dot, .. }: &Rows) -> [u64; BLOCKS] {
-    let mut pair = row(|at| hex[at] & next(hex, at, 1) & !next(alnum, at, 2));
-    let mut four = row(|at| hex[at] & next(hex, at, 1) & next(hex, at, 2) & next(hex, at, 3));
+fn pairs(blocks: usize, Rows { alnum, hex, dot, .. }: &Rows) -> [u64; BLOCKS] {
+    let mut pair = row(blocks, |at| hex[at] & next(hex, at, 1) & !next(alnum, at, 2));
+    let mut four = row(blocks, |at| hex[at] & next(hex, at, 1) & next(hex, at, 2) & next(hex, at, 3));
     // Of the block behind, only the first places are asked for.
-    let last = BLOCKS + 1;
+    let last = blocks.min(BLOCKS) + 1;
     pair[last] = hex[last] & hex[last] >> 1 & !(alnum[last] >> 2);
     four[last] = hex[last] & hex[last] >> 1 & hex[last] >> 2 & hex[last] >> 3;
-    events(|at| {
+    events(blocks, |at| {
         let pairs = pair[at] & next(&pair, at, 3) & next(&pair, at, 6) & next(&pair, at, 9);
         let fours = four[at] & next(&four, at, 5) & next(dot, at, 4) & next(dot, at, 9);
         pairs | fours
