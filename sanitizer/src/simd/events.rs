@@ -56,7 +56,7 @@ fn next(row: &Row, at: usize, places: u32) -> u64 {
 #[inline(always)]
 fn row(blocks: usize, of: impl Fn(usize) -> u64) -> Row {
     let mut row = [0; BLOCKS + 2];
-    for (at, bits) in row.iter_mut().enumerate().skip(1).take(blocks) {
+    for (bits, at) in row[1..=blocks.min(BLOCKS)].iter_mut().zip(1..BLOCKS + 1) {
         *bits = of(at);
     }
     row
@@ -65,8 +65,8 @@ fn row(blocks: usize, of: impl Fn(usize) -> u64) -> Row {
 #[inline(always)]
 fn events(blocks: usize, of: impl Fn(usize) -> u64) -> [u64; BLOCKS] {
     let mut events = [0; BLOCKS];
-    for (at, bits) in events.iter_mut().enumerate().take(blocks) {
-        *bits = of(at + 1);
+    for (bits, at) in events[..blocks.min(BLOCKS)].iter_mut().zip(1..BLOCKS + 1) {
+        *bits = of(at);
     }
     events
 }
