@@ -261,10 +261,8 @@ fn the_search_finds_every_example_that_the_naive_one_does() {
     let mut random = Random(12);
     let mut wrong = Vec::new();
     for format in all_formats() {
-        for _ in 0..2 {
-            let text = expand(format, &mut random);
-            wrong.extend(missed(scanner(), format!("x {text} y").as_bytes()));
-        }
+        let text = expand(format, &mut random);
+        wrong.extend(missed(scanner(), format!("x {text} y").as_bytes()));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
