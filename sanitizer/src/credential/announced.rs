@@ -27,7 +27,7 @@ const HEX_MIN: usize = 24;
 const DIGESTS: &str =
     "commit sha1 sha-1 sha256 sha512 md5 checksum digest git_tag integrity revision \"rev\" rev= etag";
 /// Where a URL or a reference leads to a commit.
-const COMMITS: &str = "commit/ commits/ blob/ tree/ raw/ compare/ pull/ @ ^ ...";
+const COMMITS: &str = "commit/ commits/ blob/ tree/ raw/ blame/ compare/ pull/ ?id= &id= ?h= rev= # @ ^ ...";
 
 /// Who is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,8 @@ pub(crate) fn is_plausible(text: &[u8], (start, end): (usize, usize), sort: Sort
     let likely = need == Need::Likely;
     let digits = || value.len() >= HEX_MIN && value.iter().all(u8::is_ascii_hexdigit);
     let mixed = value.len() >= HEX_MIN && !value.iter().all(u8::is_ascii_hexdigit);
-    let made_up = is_filler(value) || is_sample(value) || is_words(value, sort);
+    let counted = value.iter().all(u8::is_ascii_digit) && is_pattern(value);
+    let made_up = counted || is_filler(value) || is_sample(value) || is_words(value, sort);
     let other = is_cut(text, start)
         || is_commit(text, start, value)
         || mixed && filter::encoded_file(text, start, end);
@@ -166,6 +167,7 @@ mod tests {
         for value in [
             "00000000000000000000000000000000",
             "aaaaaaaaaaaaaaaaaaaaaaaa",
+            "0123456789012345678901234567890123456789",
             "PropertyBinaryUnifiedIdeographV1",
             "systemtimetofiletime",
         ] {
