@@ -160,7 +160,7 @@ numbers! {
     CzCompany = eastern::cz_company,
     /// Slovakia, value added tax: ten digits, a multiple of 11.
     SkVat = eastern::sk_vat,
-    /// Hungary, tax of persons: places times digits modulo 11.
+    /// Hungary, tax of persons: an 8, then places times digits modulo 11.
     HuTin = eastern::hu_tin,
     /// Hungary, social insurance: weights 3 and 7 modulo 10.
     HuTaj = eastern::hu_taj,

@@ -3,6 +3,7 @@
 #[path = "made/numbers.rs"]
 mod numbers;
 
+use certus_sanitizer::{Format, Policy, Profile, PseudonymKey, Sanitizer};
 use numbers::tokens::TOKENS;
 use numbers::{NUMBERS, Random, check, expand, made, of_form};
 
@@ -142,5 +143,60 @@ fn sums_of_tokens_hold_for_a_population_and_notice_a_wrong_character() {
         // Another word of the list has the right sum in one of 16 to 256 cases.
         let promised = if name == "seed-phrase" { 0.98 } else { promised };
         assert!(share >= promised && changed > 1000, "{name}: {share:.4} of {changed} noticed");
+    }
+}
+
+#[test]
+fn numbers_that_issuers_give_as_examples_hold() {
+    let published = [
+        ("hk-id", "A123456(3)"),
+        ("tw-id", "A123456789"),
+        ("sg-nric", "S0000001I"),
+        ("hu-taj", "111 111 110"),
+        ("hu-tin", "8071592153"),
+        ("lu-nin", "1893120105732"),
+        ("ru-snils", "112-233-445 95"),
+        ("au-medicare", "2123 45670 1"),
+        ("us-npi", "1234567893"),
+        ("us-dea", "F91234563"),
+        ("us-mbi", "1EG4-TE5-MK73"),
+        ("us-routing", "122105278"),
+        ("mx-clabe", "032180000118359719"),
+        ("uy-ci", "1.111.111-1"),
+        ("vin", "1M8GDM9AXKP042788"),
+        ("gb-nhs", "943 476 5919"),
+        ("gb-driver", "MORGA657054SM9IJ"),
+        ("de-kvnr", "A123456780"),
+        ("de-svnr", "15 070649 C 103"),
+        ("de-document", "L01X00T471"),
+        ("es-nuss", "281234567840"),
+        ("ca-health-bc", "9012 372 173"),
+        ("ca-health-on", "9876-543-217"),
+    ];
+    for (name, example) in published {
+        assert!(check(name).holds(example.as_bytes()), "{name} {example}");
+    }
+}
+
+/// All checks together must leave most numbers alone, or a number that stands for itself would tell nothing.
+#[test]
+fn few_random_numbers_that_stand_alone_pass_some_check() {
+    let policy = Policy::from(Profile::HighRecall);
+    let sanitizer = Sanitizer::new(&policy, PseudonymKey::from_bytes([7; 32])).expect("the tables are right");
+    let mut random = Random(12);
+    for length in 6..=18 {
+        let mut passed = 0;
+        for _ in 0..POPULATION {
+            let number = random.digits(length);
+            passed +=
+                usize::from(!sanitizer.scan(number.as_bytes(), Format::Text).expect("scans").is_empty());
+        }
+        let most = match length {
+            ..8 => 0.02,
+            8..=10 => 0.45,
+            _ => 0.25,
+        };
+        let share = passed as f64 / POPULATION as f64;
+        assert!(share <= most, "{length} digits: {share}");
     }
 }

@@ -153,10 +153,10 @@ pub(super) fn sk_vat(number: &[u8]) -> bool {
     d[0] != 0 && matches!(d[2], 2..=4 | 7..=9) && value(&d).is_multiple_of(11)
 }
 
-/// Hungary, tax of persons: places times digits modulo 11.
+/// Hungary, tax of persons: an 8, then places times digits modulo 11.
 pub(super) fn hu_tin(number: &[u8]) -> bool {
     exactly::<10>(number)
-        .is_some_and(|d| d[0] != 0 && weighted(&d, &[1, 2, 3, 4, 5, 6, 7, 8, 9]) % 11 == d[9])
+        .is_some_and(|d| d[0] == 8 && weighted(&d, &[1, 2, 3, 4, 5, 6, 7, 8, 9]) % 11 == d[9])
 }
 
 /// Hungary, social insurance: weights 3 and 7 modulo 10.
