@@ -11,7 +11,7 @@ mod name;
 mod placeholder;
 mod strength;
 
-pub(crate) use announced::{Need, is_file_name, is_plausible};
+pub(crate) use announced::{Need, is_file_name, is_plausible, is_prefixed};
 pub(crate) use name::{PASSWORD_STEMS, SECRET_STEMS, WEAK_STEMS};
 pub(crate) use placeholder::{is_filled_in, is_pattern, is_placeholder, is_sample};
 

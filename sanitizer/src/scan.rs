@@ -257,7 +257,8 @@ impl<'a> Search<'a> {
         if rule.context.is_empty() || matches!(rule.form, Form::Number { .. }) {
             return true;
         }
-        if rule.alone && number::stands_alone(self.text, start, end) {
+        let apart = || number::stands_alone(self.text, start, end);
+        if rule.alone && apart() && !credential::is_prefixed(&self.text[start..end]) {
             return true;
         }
         let near = self.text[start.saturating_sub(CONTEXT_BYTES)..start].to_ascii_lowercase();

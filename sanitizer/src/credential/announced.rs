@@ -18,6 +18,8 @@ const LETTERS_MIN: usize = 12;
 const WORDS_SURPRISE_MAX: f32 = 3.7;
 /// The same where nothing but letters is to be expected.
 const LETTERS_SURPRISE_MAX: f32 = 3.2;
+/// Bytes of a provider's prefix with the sign that ends it, at the most.
+const PREFIX_BYTES: usize = 12;
 /// Hexadecimal digits of a commit.
 const COMMIT_LEN: usize = 40;
 /// So many digits are hexadecimal by chance in no text of more than these.
@@ -59,6 +61,12 @@ pub(crate) fn is_file_name(text: &[u8], end: usize) -> bool {
     let Some(rest) = text.get(end..).and_then(|rest| rest.strip_prefix(b".")) else { return false };
     let length = rest.iter().take(6).take_while(|byte| byte.is_ascii_alphanumeric()).count();
     ENDINGS.split_ascii_whitespace().any(|ending| rest[..length].eq_ignore_ascii_case(ending.as_bytes()))
+}
+
+/// Whether a token begins with a provider's prefix: then the provider's rule tells whether it is one.
+pub(crate) fn is_prefixed(value: &[u8]) -> bool {
+    let at = value.iter().take(PREFIX_BYTES).position(|byte| matches!(byte, b'_' | b'-'));
+    at.is_some_and(|at| at > 0)
 }
 
 /// Whether a letter or a digit stands before the value, so that it is a piece of something longer; the letter of an escape
@@ -160,6 +168,16 @@ mod tests {
     fn files_of_web_pages_are_told_by_their_endings() {
         assert!(is_file_name(b"icon-1a2b.png", 9) && is_file_name(b"a.JS?x", 1));
         assert!(!is_file_name(b"a. Next", 1) && !is_file_name(b"a.pngs", 1) && !is_file_name(b"a", 1));
+    }
+
+    #[test]
+    fn a_prefix_ends_with_a_sign_and_is_short() {
+        assert!(is_prefixed(b"abc_9f1c7b04e2d85a63") && is_prefixed(b"ab-9f1c7b04e2d85a63"));
+        assert!(
+            !is_prefixed(b"9f1c7b04e2d85a63qwzx")
+                && !is_prefixed(b"_9f1c7b04e2d85a6")
+                && !is_prefixed(b"9f1c7b04e2d85a63_x")
+        );
     }
 
     #[test]

@@ -30,7 +30,10 @@ pub(crate) fn is_address_form(value: &[u8]) -> bool {
     let witness =
         matches!((lower(0), lower(1), lower(2)), (Some(b'b' | b't'), Some(b'c' | b'b'), Some(b'1')));
     match value.len() {
-        33 | 34 => matches!(value[0], b'1' | b'3') && value.iter().all(|byte| place(BASE58, *byte).is_some()),
+        // A character more or one of another alphabet makes no token of a miswritten address.
+        33..=36 => matches!(value[0], b'1' | b'3') && value.iter().all(u8::is_ascii_alphanumeric),
+        // Of Monero.
+        94..=96 => matches!(value[0], b'4' | b'8') && value.iter().all(u8::is_ascii_alphanumeric),
         42 | 62 => {
             witness && matches!(lower(3), Some(b'q' | b'p')) && value.iter().all(u8::is_ascii_alphanumeric)
         }
