@@ -314,6 +314,8 @@ numbers! {
     Monero = wallet::monero,
     /// Bech32 of a key, such as one of age.
     Bech32Key = wallet::bech32_key,
+    /// Secret seed of Stellar: version 144, 32 bytes, CRC-16 (SEP 23).
+    Stellar = wallet::stellar,
     /// Words of a wallet (BIP 39).
     SeedPhrase = token::seed_phrase,
     /// GitHub's and npm's tokens: CRC-32 in base 62.
@@ -345,6 +347,7 @@ impl Check {
                 | Self::Ethereum
                 | Self::Monero
                 | Self::Bech32Key
+                | Self::Stellar
                 | Self::SeedPhrase
                 | Self::Base62Tail
                 | Self::Gitlab

@@ -107,7 +107,8 @@ fn a_sum_tells_how_sure_a_token_is_and_drops_none() {
     let sanitizer = sanitizer(Profile::Balanced);
     let mut random = Random(6);
     let mut told = Vec::new();
-    for name in numbers::tokens::TOKENS.into_iter().filter(|name| *name != "seed-phrase") {
+    for name in numbers::tokens::TOKENS.into_iter().filter(|name| !matches!(*name, "seed-phrase" | "stellar"))
+    {
         let token = numbers::made(name, &mut random);
         let swapped = if token.ends_with('2') { '3' } else { '2' };
         // The last of a token's characters belongs to its sum, but a web token tells in its header.

@@ -105,6 +105,15 @@ pub(super) fn monero(value: &[u8]) -> bool {
     matches!(body[0], 18 | 42) && keccak256(body)[..4] == *sum
 }
 
+/// A secret seed of Stellar in base 32: its version, 32 bytes, and a CRC-16 (XMODEM), its low byte first.
+pub(super) fn stellar(value: &[u8]) -> bool {
+    let bytes = data_encoding::BASE32_NOPAD.decode(value).unwrap_or_default();
+    let Some((body, sum)) = bytes.split_last_chunk::<2>() else { return false };
+    let step = |crc: u16, _| crc << 1 ^ if crc >> 15 == 1 { 0x1021 } else { 0 };
+    let crc = body.iter().fold(0u16, |crc, byte| (0..8).fold(crc ^ u16::from(*byte) << 8, step));
+    body.len() == 33 && body[0] == 18 << 3 && crc.to_le_bytes() == *sum
+}
+
 /// Where a byte stands in an alphabet.
 fn place(alphabet: &[u8], byte: u8) -> Option<u8> {
     alphabet.iter().position(|member| *member == byte).map(|at| at as u8)

@@ -10,8 +10,17 @@ const BASE58: &str = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz
 const BECH32: &str = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 
 /// The sums, by the name of their check.
-pub(crate) const TOKENS: [&str; 8] =
-    ["base62-tail", "gitlab", "grafana", "atlassian", "jwt", "seed-phrase", "bech32-key", "base58"];
+pub(crate) const TOKENS: [&str; 9] = [
+    "stellar",
+    "base62-tail",
+    "gitlab",
+    "grafana",
+    "atlassian",
+    "jwt",
+    "seed-phrase",
+    "bech32-key",
+    "base58",
+];
 
 /// A token with a sum of this name.
 pub(crate) fn made(name: &str, random: &mut Random) -> String {
@@ -49,6 +58,13 @@ pub(crate) fn made(name: &str, random: &mut Random) -> String {
         "seed-phrase" => phrase(random),
         "bech32-key" => bech32("age-secret-key-", random),
         "base58" => base58(random),
+        "stellar" => {
+            let mut bytes = vec![0x90];
+            bytes.extend((0..32).map(|_| random.below(256) as u8));
+            let sum = remainder(&bytes);
+            bytes.extend([sum as u8, (sum >> 8) as u8]);
+            data_encoding::BASE32_NOPAD.encode(&bytes)
+        }
         other => panic!("no token @{other}"),
     }
 }
@@ -72,6 +88,16 @@ fn in_base(value: u32, alphabet: &str, length: usize) -> String {
 fn crc32(text: &str) -> u32 {
     !text.bytes().fold(!0u32, |crc, byte| {
         (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ if crc & 1 == 1 { 0xEDB8_8320 } else { 0 })
+    })
+}
+
+/// The remainder of a long division by x^16 + x^12 + x^5 + 1, sixteen zeros behind the bytes.
+fn remainder(bytes: &[u8]) -> u32 {
+    let bits =
+        bytes.iter().chain(&[0, 0]).flat_map(|byte| (0..8).rev().map(move |at| u32::from(byte >> at & 1)));
+    bits.fold(0, |rest, bit| {
+        let rest = rest << 1 | bit;
+        if rest >> 16 == 1 { rest ^ 0x1_1021 } else { rest }
     })
 }
 
