@@ -255,6 +255,32 @@ mod tests {
     }
 
     #[test]
+    fn a_uuid_counts_in_balanced_beside_a_word_that_says_what_it_opens() {
+        // No UUID of anybody: digits that don't follow each other.
+        let value = ["9f1c7b04", "e2d8", "5a63", "8c1e", "7b04e2d85a63"].join("-");
+        let passes = |before: &str, thorough: bool| {
+            let text = format!("{before}{value}");
+            Filter::Uuid.passes(text.as_bytes(), before.len(), value.as_bytes(), thorough)
+        };
+        for before in ["tenantId = \"", "client_secret: ", "https://login.example.com/"] {
+            assert!(passes(before, false), "{before}");
+        }
+        for before in ["Uuid::parse_str(\"", "urn:uuid:", "https://download.example.com/", "see "] {
+            assert!(!passes(before, false) && passes(before, true), "{before}");
+        }
+    }
+
+    #[test]
+    fn what_is_filled_in_counts_behind_a_telling_prefix_where_nothing_may_be_missed() {
+        let filled = format!("AKIA{}", "Z".repeat(16));
+        let passes =
+            |value: &str, thorough| Filter::Prefix.passes(value.as_bytes(), 0, value.as_bytes(), thorough);
+        assert!(passes(&filled, true) && !passes(&filled, false));
+        let sample = format!("AKIA{}EXAMPLE", "QZ".repeat(4));
+        assert!(!passes(&sample, true) && !passes(&sample, false));
+    }
+
+    #[test]
     fn entropy_is_zero_for_one_character_and_full_for_all_different() {
         assert_eq!(entropy(b"aaaa"), 0.0);
         assert!((entropy(b"abcdefgh") - 3.0).abs() < 1e-5);

@@ -111,9 +111,10 @@ impl Runs {
     fn tokens(&self, search: &mut Search<'_>, start: usize, end: usize) {
         let text = search.text;
         let escaped = start > 0 && matches!(text[start - 1], b'\\' | b'%' | b'&' | b';');
-        if search.scanner.thorough && end - start >= GLUED_MIN && escaped {
-            // What an escape ends with may be glued to a token's beginning.
-            (start + 1..start + GLUED_BYTES).for_each(|at| self.token(search, at, TELLING_MIN));
+        if search.scanner.thorough && end - start >= GLUED_MIN {
+            // What an escape ends with may be glued to a token's beginning, or the one letter that it stood for.
+            let glued = if escaped { GLUED_BYTES } else { 2 };
+            (start + 1..start + glued).for_each(|at| self.token(search, at, TELLING_MIN));
         }
         let mut places = [0usize; PLACES_MAX];
         let mut from = start;
