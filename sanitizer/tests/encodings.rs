@@ -253,6 +253,20 @@ fn values_over_joined_literals_go() {
 }
 
 #[test]
+fn what_mail_spells_is_read_in_a_string_of_json() {
+    for seed in 0..4 {
+        let spelt: String = secret(seed).bytes().map(|byte| format!("={byte:02X}")).collect();
+        let json =
+            serde_json::json!({"body": format!("note=3Dof words that stay {spelt} a comment that is kept")});
+        let out: serde_json::Value =
+            serde_json::from_slice(&clean(json.to_string().as_bytes(), Format::Json)).expect("JSON");
+        let said = out["body"].as_str().expect("a string").replace("=3D", "=").replace("=5F", "_");
+        assert!(!said.contains(&spelt.replace("=5F", "_")), "{said}");
+        assert_redacted(&said, seed);
+    }
+}
+
+#[test]
 fn json_in_json_in_json_stays_json() {
     let nested = |inner: &str| serde_json::json!({"log": inner, "n": 4.0}).to_string();
     let inner = serde_json::json!({"card": 4_111_111_111_111_111_u64, "text": text(2)}).to_string();

@@ -6,8 +6,9 @@ use crate::work;
 
 /// Bytes looked at for each that goes in, at the most.
 const FACTOR_MAX: f64 = 16.0;
-/// The same where letters and digits take turns behind a word for numbers: each group is tried in many lengths.
-const NUMBERS_FACTOR_MAX: f64 = 32.0;
+/// The same where letters and digits take turns behind a word for numbers, each group tried in many lengths, and where
+/// lines are read together and each by itself.
+const MORE_FACTOR_MAX: f64 = 32.0;
 /// What the first of two documents has at the least.
 const BYTES: usize = 1 << 15;
 
@@ -55,7 +56,8 @@ fn assert_grows(name: &str, format: Format, make: impl Fn(usize) -> Vec<u8>) -> 
     let (first, second) = (worked(&once, format), worked(&twice, format));
     let per_byte = |work: usize, bytes: usize| work as f64 / bytes as f64;
     let (first, second) = (per_byte(first, once.len()), per_byte(second, twice.len()));
-    let most = if name.starts_with("IBAN") { NUMBERS_FACTOR_MAX } else { FACTOR_MAX };
+    let most =
+        if name.starts_with("IBAN") || name.starts_with("lists") { MORE_FACTOR_MAX } else { FACTOR_MAX };
     if second > 1.1 * first || second > most {
         return Err(format!("{name}: {first:.1} and {second:.1} bytes a byte"));
     }
@@ -75,6 +77,12 @@ fn work_grows_as_the_text_does_whatever_is_repeated_in_it() {
         "authorization: x ",
         "a1:",
         "12-34-56-",
+        "de:ad:be:ef:",
+        "DE AD ",
+        "12 34\n",
+        "lat: 1.5, ",
+        "]]>",
+        "\"a\",",
         "4111 1111 1111 1111 ",
         "4111111111111111,",
         "+49 30 1234567, ",
@@ -135,10 +143,14 @@ fn work_grows_as_the_text_does_whatever_is_repeated_in_it() {
 fn work_grows_as_the_text_does_where_no_two_lines_are_the_same() {
     let base64 = |bytes: &[u8]| data_encoding::BASE64.encode(bytes);
     let text = |number: usize| format!("a line of words, the {number}th of its sort\n");
-    let cases: [(&str, &dyn Fn(usize) -> String); 14] = [
+    let cases: [(&str, &dyn Fn(usize) -> String); 16] = [
         ("random lines", &|n| format!("{}\n", drawn(n, 76))),
         ("random lines, indented", &|n| format!("    {}\n", drawn(n, 64))),
         ("random", &|n| drawn(n, 64)),
+        ("lists of base64", &|n| format!("{}\n", base64(format!("k:{}", drawn(n, 40)).as_bytes()))),
+        ("pairs", &|n| {
+            text(n).bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(":") + ":\n"
+        }),
         ("values", &|n| format!("password{n} = \"{}\"\n", drawn(n, 14))),
         ("tokens", &|n| format!("ghp_{} ", drawn(n, 36))),
         ("base64 of lines", &|n| format!("{}\n", base64(text(n).as_bytes()))),
@@ -191,13 +203,36 @@ fn work_grows_as_documents_do_that_hold_others() {
         let results = String::from_utf8(repeated(bytes, result)).expect("UTF-8");
         format!("{{\"version\": \"2.1.0\", \"runs\": [{{\"results\": [{results}{{}}]}}]}}").into_bytes()
     };
-    let cases: [(&str, Format, Make<'_>); 7] = [
+    let files = |bytes: usize| {
+        let one = |n: usize| {
+            format!(
+                "{{\"location\": {{\"uri\": \"{n}.rs\"}}, \"hashes\": {{\"a\": \"{}\"}}}},\n",
+                drawn(n, 32)
+            )
+        };
+        let about = |n: usize| {
+            format!(
+                "{{\"message\": {{\"text\": \"ghp_{}\"}}, \"artifactLocation\": {{\"uri\": \"{n}.rs\"}}}},\n",
+                drawn(n, 36)
+            )
+        };
+        let text =
+            |unit: &dyn Fn(usize) -> String| String::from_utf8(repeated(bytes / 2, unit)).expect("UTF-8");
+        let (files, results) = (text(&one), text(&about));
+        format!("{{\"version\": \"2.1.0\", \"runs\": [{{\"artifacts\": [{files}{{}}], \"results\": [{results}{{}}]}}]}}")
+            .into_bytes()
+    };
+    let cases: [(&str, Format, Make<'_>); 9] = [
         ("strings", Format::Json, &|bytes| list(bytes, &|n| format!("\"say \\\"{}\\\"\", ", drawn(n, 20)))),
         ("numbers", Format::Json, &|bytes| list(bytes, &|n| format!("{}, ", 4_000_000_000 + n))),
         ("JSON in JSON", Format::Json, &|bytes| nested(bytes, 1)),
         ("JSON in JSON in JSON", Format::Json, &|bytes| nested(bytes, 3)),
         ("packed", Format::Text, &packed),
         ("SARIF", Format::Sarif, &sarif),
+        ("SARIF about files", Format::Sarif, &files),
+        ("cells", Format::Csv, &|bytes| {
+            repeated(bytes, |n| format!("{n:05},password={},\"a, b\"\n", drawn(n, 14)))
+        }),
         ("UTF-16", Format::Text, &|bytes| {
             Encoding::Utf16Le(0)
                 .encode(&repeated(bytes / 2, |n| format!("password{n} = \"{}\"\n", drawn(n, 14))))
