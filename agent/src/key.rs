@@ -72,9 +72,12 @@ pub fn load(state_dir: &Path) -> Result<Option<PseudonymKey>, KeyError> {
 /// See [`KeyError`].
 pub fn make(state_dir: &Path) -> Result<PseudonymKey, KeyError> {
     let mut bytes = Zeroizing::new([0; 32]);
-    rustls::crypto::aws_lc_rs::default_provider().secure_random.fill(bytes.as_mut()).map_err(|_| {
-        KeyError::Io { path: path(state_dir), cause: io::Error::other("the system gives no random numbers") }
-    })?;
+    // The kernel's own generator: libraries that stir in the processor's jitter take longer than a whole scan may.
+    let made = rustix::rand::getrandom(bytes.as_mut_slice(), rustix::rand::GetRandomFlags::empty());
+    if made != Ok(bytes.len()) {
+        let cause = io::Error::other("the system gives no random numbers");
+        return Err(KeyError::Io { path: path(state_dir), cause });
+    }
     let key = PseudonymKey::from_bytes(*bytes);
     keep(state_dir, &key)?;
     Ok(key)

@@ -237,7 +237,7 @@ impl Numbers {
 
     /// A document that is one number and nothing else, whatever separates its characters. Most numbers hold by some
     /// checksum of a single digit, so that those count which few numbers hold by, and those of the numbers that most
-    /// persons have: of each length, fewer than four in ten random numbers pass, of eleven digits and more fewer than one in four.
+    /// persons have: of each length, about four in ten random numbers pass, of eleven digits and more fewer than one in four.
     pub(super) fn document(&self, search: &mut Search<'_>) {
         let text = search.text.trim_ascii();
         let significant = |byte: &&u8| byte.is_ascii_alphanumeric();
