@@ -18,6 +18,7 @@ use certus_sanitizer::{Clean, Format, Learnt, Place, Policy, PseudonymKey, RawRe
 use proptest::prelude::*;
 use rustix::fs::FlockOperation;
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 
 const SOURCE: SourceId = SourceId([4; 16]);
 
@@ -182,16 +183,17 @@ async fn an_index_that_is_not_yet_let_go_is_waited_for() {
         locks.lines().any(|line| line.contains("-> FLOCK") && line.contains(&inode))
     };
     let home = Arc::new(home);
-    let opening = tokio::spawn({
+    let mut opening = JoinSet::new();
+    opening.spawn({
         let home = Arc::clone(&home);
         async move { home.open().await }
     });
     while !waits() {
-        assert!(!opening.is_finished(), "it does not wait");
+        assert!(opening.try_join_next().is_none(), "it does not wait");
         tokio::task::yield_now().await;
     }
     drop(held);
-    opening.await.unwrap().close().await.unwrap();
+    opening.join_next().await.unwrap().unwrap().close().await.unwrap();
 }
 
 #[tokio::test]
