@@ -87,7 +87,9 @@ fn a_finding_says_where_why_and_how_sure_but_not_what() {
         (&2.into(), &9.into(), &"prefix".into()),
         "{row}"
     );
-    assert!(row["score"].as_f64().unwrap() >= 0.95 && row["masked"] == format!("{}_****", "ghp"), "{row}");
+    // Its checksum is wrong: it goes all the same, but less surely.
+    assert!(row["score"] == 0.6 && row["check"].is_null(), "{row}");
+    assert_eq!(row["masked"], format!("{}_****", "ghp"), "{row}");
     let output = agent(dir.path(), &["scan", "tree"]);
     let (answer, summary) = (told(&output), complaint(&output));
     assert!(
