@@ -169,10 +169,19 @@ pub(crate) fn match_at(pieces: &[Piece], text: &[u8], at: usize) -> Option<usize
         }
         Piece::Run { alphabet, min, max } => {
             let longest = text.get(at..)?.iter().take(*max).take_while(|byte| alphabet.has(**byte)).count();
-            let ends = *min..=longest;
-            ends.rev().find_map(|length| match_at(rest, text, at + length))
+            let mut ends = (*min..=longest).rev().filter(|length| may_begin(rest, text.get(at + length)));
+            ends.find_map(|length| match_at(rest, text, at + length))
         }
         Piece::Made(_) => None,
+    }
+}
+
+/// Whether a text of these pieces may begin with this byte, or where a text ends.
+fn may_begin(pieces: &[Piece], first: Option<&u8>) -> bool {
+    match pieces.first() {
+        Some(Piece::Literal(literal)) => literal.is_empty() || literal.as_bytes().first() == first,
+        Some(Piece::Run { alphabet, min, .. }) => *min == 0 || first.is_some_and(|b| alphabet.has(*b)),
+        Some(Piece::Made(_)) | None => true,
     }
 }
 

@@ -8,7 +8,7 @@ pub(super) fn exactly<const N: usize>(number: &[u8]) -> Option<[u32; N]> {
 
 /// The digits of a number that has nothing else.
 pub(super) fn digits(number: &[u8]) -> Option<Vec<u32>> {
-    number.iter().map(|b| b.is_ascii_digit().then(|| u32::from(b - b'0'))).collect()
+    number.iter().all(u8::is_ascii_digit).then(|| number.iter().map(|b| u32::from(b - b'0')).collect())
 }
 
 /// The sum of digits times their weights, as far as there are weights.
