@@ -16,7 +16,7 @@ mod events;
 pub(crate) use beginnings::{Beginnings, Heads, SLOTS, folded, is_taken, slot_of_four, slot_of_three, take};
 pub(crate) use events::{DIGITS_MIN, Events, NEAR};
 
-/// Bytes that one [`Block`] tells of.
+/// Bytes of a block: one word of bits tells of them.
 pub(crate) const BLOCK: usize = 64;
 /// Blocks of a batch.
 pub(crate) const BLOCKS: usize = 32;

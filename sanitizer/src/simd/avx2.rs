@@ -1,7 +1,7 @@
 //! The sorts of bytes by AVX2 instructions: the one place of this crate where `unsafe` stands.
 //!
-//! Only loads are unsafe: each is of 32 bytes that lie within `bytes`, or of a table's 16. The rest is safe once the
-//! processor is known to have the instructions, which [`super::Lanes::best`] makes sure of.
+//! Unsafe are the loads, each of 32 bytes that lie within `bytes` or of a table's 16, and the call of what needs the
+//! instructions, which is only made where [`super::Lanes::best`] found that the processor has them.
 #![expect(unsafe_code, reason = "vector instructions")]
 
 use std::arch::x86_64::{
@@ -85,6 +85,7 @@ fn told(batch: &mut Batch, beginnings: &Beginnings, text: &[u8], rows: Range<usi
     batch.tell();
 }
 
+/// Tells the sorts of a block.
 #[target_feature(enable = "avx2")]
 fn block(beginnings: &Beginnings, rows: &mut Rows, row: usize, bytes: &[u8; BLOCK + AHEAD]) {
     let (low, high) = (half(beginnings, bytes, 0), half(beginnings, bytes, 32));

@@ -1,8 +1,9 @@
 //! Beginnings of words: of those that count anywhere, and of those that count where a word begins in the text.
 //!
 //! The first are told for each place of a text at once, by two look-ups for each of four neighbouring bytes, where every
-//! bit stands for a bucket of words (Teddy, after Hyperscan's literal matcher). The others are told by a table of bits, one
-//! for each hash of three bytes: there are too many for buckets, but few places to ask at.
+//! bit stands for a bucket of words (Teddy, after Hyperscan's literal matcher), and sifted by a table of bits, one for each
+//! hash of three bytes. The others are told by such a table alone, of four bytes: there are too many for buckets, but few
+//! places to ask at.
 
 use super::{AHEAD, BLOCK};
 
@@ -17,6 +18,7 @@ pub(crate) struct Beginnings {
     pub(super) rows: [[[u8; 16]; 2]; 4],
     /// Of those that count anywhere, what they begin with, more exactly.
     windows: Box<Heads>,
+    /// Of those that count where a word begins.
     heads: Box<Heads>,
 }
 
