@@ -293,6 +293,27 @@ mod tests {
         }
 
         #[test]
+        fn no_word_that_begins_is_missed(
+            heads in prop::collection::vec("[a-z]{4,6}", 1..40),
+            picks in prop::collection::vec((any::<prop::sample::Index>(), "[ -~]{0,90}[ -/]", any::<bool>()), 1..60),
+        ) {
+            let beginnings = Beginnings::new([], heads.iter().map(|word| word.as_bytes()));
+            let (mut text, mut places) = (String::new(), Vec::new());
+            for (pick, noise, upper) in picks {
+                text.push_str(&noise);
+                places.push(text.len());
+                let word = pick.get(&heads);
+                text.push_str(&if upper { word.to_uppercase() } else { word.clone() });
+            }
+            let told = told(Lanes::best(), &beginnings, text.as_bytes());
+            for place in places {
+                let (_, events) = &told[place / (BLOCK * BLOCKS)];
+                let bits = events.heads[place / BLOCK % BLOCKS];
+                prop_assert!(bits >> (place % BLOCK) & 1 == 1, "{text:?} at {place}");
+            }
+        }
+
+        #[test]
         fn no_beginning_is_missed(
             words in prop::collection::vec("[a-z]{3,6}", 1..40),
             picks in prop::collection::vec((any::<prop::sample::Index>(), "[ -~]{0,9}", any::<bool>()), 1..20),
