@@ -1,5 +1,6 @@
 //! A whole document: found in its own format and encoding, replaced so that it stays what it was.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use certus_protocol::ids::{KeyId, PolicyHash};
@@ -311,19 +312,19 @@ impl Sanitizer {
         keeping: Keeping<'_>,
     ) -> Result<Clean<Document>, SanitizeError> {
         let mut redactions = Vec::new();
-        let mut clean = bytes.to_vec();
+        let mut clean = Cow::Borrowed(bytes);
         for round in 0..ROUNDS_MAX {
             let edits = self.edits(&mut Pass::new(&clean, Some(learnt), keeping), &clean, format, 0)?;
             if edits.is_empty() {
                 let kept = self.kept(keeping, &clean, format)?;
-                return Ok(Clean::new(Document { bytes: clean, redactions, kept }));
+                return Ok(Clean::new(Document { bytes: clean.into_owned(), redactions, kept }));
             }
             // Offsets of later rounds are of a text that nobody but us has seen.
             if round == 0 {
                 redactions =
                     edits.iter().flat_map(|edit| &edit.hits).map(|hit| self.redaction(hit)).collect();
             }
-            clean = edit::applied(&clean, &edits);
+            clean = edit::applied(&clean, &edits).into();
         }
         Err(SanitizeError::Unsettled)
     }

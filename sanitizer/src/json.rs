@@ -8,6 +8,10 @@ use crate::work;
 
 /// Nesting at the most; deeper documents are taken as plain text.
 const DEPTH_MAX: usize = 512;
+/// Bytes of a document for each of its tokens, as room for them is made.
+const TOKEN_BYTES: usize = 32;
+/// Where the end of a string is looked for before it counts as long.
+const NEAR_BYTES: usize = 32;
 
 /// A string or number in a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,8 +22,8 @@ pub(crate) struct Token {
     pub(crate) end: usize,
     /// What it is.
     pub(crate) kind: TokenKind,
-    /// The key that it is the value of: index of that token.
-    pub(crate) key: Option<usize>,
+    /// Whether it is the value of a key: of the token before it.
+    pub(crate) keyed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,53 +40,55 @@ pub(crate) enum TokenKind {
 /// is taken as well).
 pub(crate) fn tokens(text: &[u8]) -> Option<Vec<Token>> {
     work::count(text.len());
-    let mut tokens = Vec::new();
+    let mut tokens = Vec::with_capacity(text.len() / TOKEN_BYTES);
     let mut open: Vec<u8> = Vec::new();
-    let mut key: Option<usize> = None;
+    let mut keyed = false;
     let mut at = if text.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
-    while at < text.len() {
-        match text[at] {
-            b' ' | b'\t' | b'\r' | b'\n' => at += 1,
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b' ' | b'\n' => at = behind_spaces(text, at + 1),
+            b'\t' | b'\r' => at += 1,
+            b'"' => {
+                let (end, kind) = string(text, at + 1)?;
+                tokens.push(Token { start: at + 1, end, kind, keyed: std::mem::take(&mut keyed) });
+                at = end + 1;
+            }
             b',' => {
-                key = None;
+                keyed = false;
                 at += 1;
             }
             b':' => {
-                key = tokens.len().checked_sub(1);
+                keyed = !tokens.is_empty();
                 at += 1;
             }
-            b @ (b'{' | b'[') => {
-                open.push(b);
-                key = None;
+            b'{' | b'[' => {
+                open.push(*byte);
+                keyed = false;
                 at += 1;
                 if open.len() > DEPTH_MAX {
                     return None;
                 }
             }
-            b @ (b'}' | b']') => {
-                let fits = matches!((open.pop()?, b), (b'{', b'}') | (b'[', b']'));
+            b'}' | b']' => {
+                let fits = matches!((open.pop()?, byte), (b'{', b'}') | (b'[', b']'));
                 if !fits {
                     return None;
                 }
-                key = None;
+                keyed = false;
                 at += 1;
-            }
-            b'"' => {
-                let (end, kind) = string(text, at + 1)?;
-                tokens.push(Token { start: at + 1, end, kind, key: key.take() });
-                at = end + 1;
             }
             b'-' | b'0'..=b'9' => {
                 let more = |b: &u8| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E');
                 let end = at + text[at..].iter().take_while(|b| more(b)).count();
-                tokens.push(Token { start: at, end, kind: TokenKind::Number, key: key.take() });
+                let kind = TokenKind::Number;
+                tokens.push(Token { start: at, end, kind, keyed: std::mem::take(&mut keyed) });
                 at = end;
             }
             _ => {
                 let word = [&b"true"[..], b"false", b"null"]
                     .into_iter()
                     .find(|word| text[at..].starts_with(word))?;
-                key = None;
+                keyed = false;
                 at += word.len();
             }
         }
@@ -90,11 +96,25 @@ pub(crate) fn tokens(text: &[u8]) -> Option<Vec<Token>> {
     (open.is_empty() && !tokens.is_empty()).then_some(tokens)
 }
 
+/// The first byte from `at` on that is no space: what is written to be read has long rows of them.
+#[inline]
+pub(crate) fn behind_spaces(text: &[u8], mut at: usize) -> usize {
+    while let Some(eight) = text[at..].first_chunk() {
+        let others = u64::from_le_bytes(*eight) ^ every(b' ');
+        if others != 0 {
+            return at + others.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    at + text[at..].iter().take_while(|byte| **byte == b' ').count()
+}
+
+#[inline]
 fn string(text: &[u8], start: usize) -> Option<(usize, TokenKind)> {
     let mut kind = TokenKind::Plain;
     let mut at = start;
     loop {
-        let next = at + memchr::memchr2(b'"', b'\\', &text[at..])?;
+        let next = quote_or_backslash(text, at)?;
         if text[next] == b'"' {
             return Some((next, kind));
         }
@@ -104,6 +124,31 @@ fn string(text: &[u8], start: usize) -> Option<(usize, TokenKind)> {
             return None;
         }
     }
+}
+
+/// The first quote or backslash from `at` on. Most are near: a search that is made for long texts takes longer to begin.
+#[inline]
+fn quote_or_backslash(text: &[u8], mut at: usize) -> Option<usize> {
+    for _ in 0..NEAR_BYTES / 8 {
+        let Some(eight) = text[at..].first_chunk() else { break };
+        let eight = u64::from_le_bytes(*eight);
+        let found = zeros(eight ^ every(b'"')) | zeros(eight ^ every(b'\\'));
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    memchr::memchr2(b'"', b'\\', &text[at..]).map(|length| at + length)
+}
+
+/// Eight times the same byte.
+const fn every(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}
+
+/// The highest bit of bytes that are zero, and of some others behind the first of them.
+const fn zeros(eight: u64) -> u64 {
+    eight.wrapping_sub(every(1)) & !eight & every(0x80)
 }
 
 /// What an escaped string says. Escapes that are none stay as they are.
@@ -168,8 +213,8 @@ mod tests {
         let text = br#"{"a": "x\ny\u0041\ud83d\ude00z", "b": [1, -2.5e3, "p"]}"#;
         let tokens = tokens(text).expect("JSON");
         assert_eq!(tokens.len(), 6);
-        assert_eq!(tokens[1].key, Some(0));
-        assert_eq!(tokens[5].key, None);
+        let keyed: Vec<bool> = tokens.iter().map(|token| token.keyed).collect();
+        assert_eq!(keyed, [false, true, false, false, false, false]);
         let raw = &text[tokens[1].start..tokens[1].end];
         assert_eq!(decode(raw), "x\nyA😀z".as_bytes());
         let map = map::Map::new(walk, raw);
@@ -177,6 +222,21 @@ mod tests {
             [((0, 1), (0, 1)), ((1, 2), (1, 3)), ((2, 4), (3, 10)), ((4, 9), (10, 23)), ((5, 6), (10, 22))]
         {
             assert_eq!(map.source(decoded.0, decoded.1), source);
+        }
+    }
+
+    #[test]
+    fn strings_and_gaps_of_all_lengths_end_where_they_do() {
+        for length in 0..80 {
+            let (gap, body) = (" ".repeat(length), "é".repeat(length));
+            for (said, kind) in
+                [(body.clone(), TokenKind::Plain), (format!("{body}\\\""), TokenKind::Escaped)]
+            {
+                let text = format!("{{{gap}\"\":\n{gap}\"{said}\"{gap}}}");
+                let tokens = tokens(text.as_bytes()).expect("JSON");
+                let start = text.find(&format!("\"{said}\"{gap}}}")).expect("it stands there") + 1;
+                assert_eq!(tokens[1], Token { start, end: start + said.len(), kind, keyed: true }, "{text}");
+            }
         }
     }
 

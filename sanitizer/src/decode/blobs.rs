@@ -1,24 +1,19 @@
 //! Base64 and hexadecimal digits that spell a text: found in long runs, folded or not, and spelt again as they were.
 
-use std::ops::ControlFlow;
-
 use crate::work;
+
+mod spelt;
+
+pub(crate) use spelt::is_readable;
+use spelt::{Spelt, glued, is_base64, is_packed, may_be_readable, may_be_text, sextet};
 
 /// Shorter ones hold no value.
 const BASE64_BYTES_MIN: usize = 16;
 const HEX_BYTES_MIN: usize = 24;
 /// A run that is so long may begin with something else than what it encodes.
 const GLUED_BYTES_MIN: usize = 32;
-/// Groups of characters that are passed over at its beginning.
-const GLUED_GROUPS: usize = 64;
 /// What runs on over lines has lines that are so long.
 const LINE_BYTES_MIN: usize = 40;
-/// Printable bytes in a row that random ones hardly ever have.
-const STRETCH_BYTES: usize = 16;
-/// Bytes of which random ones hold a shorter stretch and few zeros.
-const RANDOM_BYTES: usize = 192;
-/// The same of what is shorter as a whole.
-const SHORT_BYTES: usize = 9;
 /// A folded text at the most.
 const BLOB_BYTES_MAX: usize = 16 << 20;
 
@@ -136,10 +131,6 @@ pub(crate) fn find<'a>(text: &[u8], runs: impl Iterator<Item = &'a (usize, usize
     found
 }
 
-const fn is_base64(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
-}
-
 /// Characters of base64 in a row, over lines or not.
 struct Stretch<'a> {
     start: usize,
@@ -155,10 +146,13 @@ impl<'a> Stretch<'a> {
         }
         let single = Self { start, end, characters: text[start..end].into(), fold: None };
         let line = end - start;
+        if line < LINE_BYTES_MIN {
+            return Some(single);
+        }
         let gap = text[end..].iter().take(34).take_while(|byte| byte.is_ascii_whitespace()).count();
         let gap = &text[end..end + gap];
         let broken = gap.iter().filter(|byte| **byte == b'\n').count() == 1 && gap.len() < 34;
-        if line < LINE_BYTES_MIN || !broken {
+        if !broken {
             return Some(single);
         }
         let next = &text[end + gap.len()..];
@@ -205,7 +199,8 @@ impl<'a> Stretch<'a> {
         let shifts = if self.characters.len() < GLUED_BYTES_MIN || self.fold.is_some() { 1 } else { 4 };
         let shift = (0..shifts).find(|shift| {
             let bytes = &self.characters[*shift..];
-            may_be_text(bytes) && Spelt::Base64(bytes).is_readable() || *shift == 0 && is_packed(bytes)
+            may_be_text(bytes) && may_be_readable(bytes) && Spelt::Base64(bytes).is_readable()
+                || *shift == 0 && is_packed(bytes)
         })?;
         let shift = if shifts == 1 { shift } else { shift + glued(&self.characters[shift..]) };
         let characters = &self.characters[shift..];
@@ -250,168 +245,4 @@ impl<'a> Stretch<'a> {
         let spelling = Spelling::Hex { letters };
         Some(Blob { start, end, decoded: spelt.bytes(), spelling, fold: self.fold.clone() })
     }
-}
-
-const fn hex_digit(byte: u8) -> u8 {
-    match byte {
-        b'0'..=b'9' => byte - b'0',
-        _ => (byte | 0x20) - b'a' + 10,
-    }
-}
-
-/// The six bits of a character of either alphabet.
-fn sextet(byte: u8) -> u8 {
-    SEXTETS[usize::from(byte)]
-}
-
-static SEXTETS: [u8; 256] = {
-    let mut sextets = [63; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let b = byte as u8;
-        sextets[byte] = match b {
-            b'A'..=b'Z' => b - b'A',
-            b'a'..=b'z' => b - b'a' + 26,
-            b'0'..=b'9' => b - b'0' + 52,
-            b'+' | b'-' => 62,
-            _ => 63,
-        };
-        byte += 1;
-    }
-    sextets
-};
-
-/// Whether bytes are a text somewhere: in UTF-8, or in UTF-16 of such characters.
-pub(crate) fn is_readable(bytes: &[u8]) -> bool {
-    Spelt::Plain(bytes).is_readable()
-}
-
-/// What characters spell, of base64 without padding or of hexadecimal digits, piece by piece; what is left over at the end
-/// spells nothing.
-#[derive(Debug, Clone, Copy)]
-enum Spelt<'a> {
-    Plain(&'a [u8]),
-    Base64(&'a [u8]),
-    Hex(&'a [u8]),
-}
-
-/// Bytes that are spelt at once.
-const PIECE_BYTES: usize = 96;
-
-impl Spelt<'_> {
-    /// Hands over what is spelt until `each` breaks off.
-    fn pieces<B>(self, mut each: impl FnMut(&[u8]) -> ControlFlow<B>) -> Option<B> {
-        let mut piece = [0; PIECE_BYTES];
-        let (characters, per_piece) = match self {
-            Self::Plain(bytes) => (bytes, PIECE_BYTES),
-            Self::Base64(characters) => (characters, PIECE_BYTES / 3 * 4),
-            Self::Hex(digits) => (digits, PIECE_BYTES * 2),
-        };
-        characters.chunks(per_piece).find_map(|chunk| {
-            let mut length = 0;
-            match self {
-                Self::Plain(_) => {
-                    length = chunk.len();
-                    piece[..length].copy_from_slice(chunk);
-                }
-                Self::Base64(_) => {
-                    for group in chunk.chunks(4) {
-                        let bits = group.iter().fold(0, |bits, byte| bits << 6 | u32::from(sextet(*byte)));
-                        let bits = bits << (6 * (4 - group.len()));
-                        piece[length..length + 3].copy_from_slice(&bits.to_be_bytes()[1..]);
-                        length += group.len() - 1;
-                    }
-                }
-                Self::Hex(_) => {
-                    for pair in chunk.chunks_exact(2) {
-                        piece[length] = hex_digit(pair[0]) << 4 | hex_digit(pair[1]);
-                        length += 1;
-                    }
-                }
-            }
-            each(&piece[..length]).break_value()
-        })
-    }
-
-    /// All of it.
-    fn bytes(self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        self.pieces(|piece| {
-            bytes.extend_from_slice(piece);
-            ControlFlow::<()>::Continue(())
-        });
-        bytes
-    }
-
-    /// Whether it is a text somewhere.
-    fn is_readable(self) -> bool {
-        let (mut row, mut longest, mut plain, mut count, mut zeros) = (0, 0, 0, 0, 0);
-        let decided = self.pieces(|piece| {
-            for byte in piece {
-                let class = CLASSES[usize::from(*byte)];
-                row = (row + 1) * usize::from(class & PRINTABLE);
-                longest = row.max(longest);
-                plain += usize::from(class & PLAIN != 0);
-                zeros += usize::from(*byte == 0);
-            }
-            count += piece.len();
-            if longest >= STRETCH_BYTES {
-                return ControlFlow::Break(true);
-            }
-            // What is random has given itself away by now.
-            let random = count >= RANDOM_BYTES && longest < 6 && zeros < count / 4;
-            if random { ControlFlow::Break(false) } else { ControlFlow::Continue(()) }
-        });
-        if let Some(readable) = decided {
-            return readable;
-        }
-        let short = count >= SHORT_BYTES && longest == count;
-        let wide = zeros * 5 >= count * 2 && zeros * 5 <= count * 3 && count >= SHORT_BYTES;
-        short || wide || plain == count && count >= SHORT_BYTES && String::from_utf8(self.bytes()).is_ok()
-    }
-}
-
-const fn is_printable(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~' | b'\t' | b'\n' | b'\r')
-}
-
-const PRINTABLE: u8 = 1;
-const PLAIN: u8 = 2;
-/// Of each byte, whether it is printable, and whether it may be part of a text.
-static CLASSES: [u8; 256] = {
-    let mut classes = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        classes[byte] = match byte as u8 {
-            byte if is_printable(byte) => PRINTABLE | PLAIN,
-            0x80.. => PLAIN,
-            _ => 0,
-        };
-        byte += 1;
-    }
-    classes
-};
-
-/// Whether a text may be encoded: sixteen printable bytes in a row hold one of every four groups as a whole.
-fn may_be_text(characters: &[u8]) -> bool {
-    let spells_text = |group: &[u8]| {
-        let bits = group.iter().fold(0u32, |bits, byte| bits << 6 | u32::from(sextet(*byte)));
-        let [_, a, b, c] = bits.to_be_bytes();
-        [a, b, c].into_iter().all(|byte| is_printable(byte) || byte >= 0x80 || byte == 0)
-    };
-    characters.len() < 64 || characters.chunks_exact(4).step_by(4).any(spells_text)
-}
-
-/// Characters before a text that do not belong to it: groups that spell no text.
-fn glued(characters: &[u8]) -> usize {
-    if is_packed(characters) {
-        return 0;
-    }
-    let text =
-        |group: &[u8]| Spelt::Base64(group).bytes().iter().all(|byte| is_printable(*byte) || *byte == 0);
-    4 * characters.chunks_exact(4).take(GLUED_GROUPS).take_while(|group| !text(group)).count()
-}
-
-fn is_packed(characters: &[u8]) -> bool {
-    super::packed::is_magic(&Spelt::Base64(&characters[..characters.len().min(8)]).bytes())
 }

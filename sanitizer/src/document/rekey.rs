@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::edit::Edit;
-use crate::json::Token;
+use crate::json::{self, Token};
 use crate::pseudonym;
 use crate::work;
 
@@ -21,33 +21,23 @@ type Stretch = (usize, usize);
 
 /// Where strings stand that are digests of something in which an edit lies.
 pub(super) fn digests(text: &[u8], tokens: &[Token], edits: &[Edit]) -> Vec<Stretch> {
-    if edits.is_empty() {
+    let names = |token: &Token| NAMES.contains(&&text[token.start..token.end]);
+    if edits.is_empty() || !tokens.iter().any(names) {
         return Vec::new();
     }
     work::count(text.len());
     let mut walk = Walk { text, edits, ..Walk::default() };
-    let mut next = 0;
-    let mut named = None;
-    let mut at = 0;
-    while at < text.len() {
-        let starts = at + usize::from(text[at] == b'"');
-        if let Some(token) = tokens.get(next).filter(|token| token.start == starts) {
-            match token.key.and_then(|key| tokens.get(key)) {
-                Some(key) => walk.value(key, token),
-                None => named = Some(token),
-            }
-            at = token.end + starts - at;
-            next += 1;
-            continue;
+    let (mut from, mut before) = (0, None);
+    for token in tokens {
+        walk.signs(from, token.start);
+        match before.filter(|_| token.keyed) {
+            Some(key) => walk.value(key, token),
+            None => walk.named = Some(*token),
         }
-        match text[at] {
-            b'{' | b'[' => walk.open(at, named.take()),
-            b'}' | b']' => walk.close(at),
-            b',' => named = None,
-            _ => {}
-        }
-        at += 1;
+        from = token.end;
+        before = Some(token);
     }
+    walk.signs(from, text.len());
     walk.files();
     walk.found.sort_unstable();
     walk.found.dedup();
@@ -86,6 +76,8 @@ struct Walk<'a> {
     text: &'a [u8],
     edits: &'a [Edit],
     open: Vec<Open<'a>>,
+    /// What is the key of an object or a list that opens here.
+    named: Option<Token>,
     /// How deep the object of digests lies.
     inside: Option<usize>,
     /// Of the present run: files with digests, and those that something was replaced about.
@@ -95,6 +87,24 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
+    /// What stands between two tokens.
+    fn signs(&mut self, from: usize, to: usize) {
+        let mut at = from;
+        while at < to {
+            match self.text[at] {
+                b'{' | b'[' => self.open(at),
+                b'}' | b']' => self.close(at),
+                b',' => self.named = None,
+                b' ' | b'\n' => {
+                    at = json::behind_spaces(self.text, at + 1);
+                    continue;
+                }
+                _ => {}
+            }
+            at += 1;
+        }
+    }
+
     /// A string or number that is the value of a key.
     fn value(&mut self, key: &Token, token: &Token) {
         let value = &self.text[token.start..token.end];
@@ -118,8 +128,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn open(&mut self, at: usize, name: Option<&Token>) {
-        let name = name.map_or(&b""[..], |name| &self.text[name.start..name.end]);
+    fn open(&mut self, at: usize) {
+        let name = self.named.take().map_or(&b""[..], |name| &self.text[name.start..name.end]);
         if NAMES.contains(&name) && self.inside.is_none() {
             self.inside = Some(self.open.len());
         }
@@ -155,7 +165,11 @@ impl<'a> Walk<'a> {
         } else if !matches!(list, RESULTS | ARTIFACTS)
             && let Some(open) = self.open.last_mut()
         {
-            open.about.extend(closed.about);
+            if open.about.is_empty() {
+                open.about = closed.about;
+            } else {
+                open.about.extend(closed.about);
+            }
         }
     }
 

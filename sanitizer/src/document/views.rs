@@ -154,7 +154,7 @@ impl Sanitizer {
         let hints = &layer.hints;
         let mut places = hints.escapes.iter().peekable();
         let mut quoted = hints.quoted.iter().peekable();
-        for token in tokens {
+        for (number, token) in tokens.iter().enumerate() {
             while places.next_if(|place| place.1 <= token.start).is_some() {}
             while quoted.next_if(|place| place.1 <= token.start).is_some() {}
             let raw = &layer.text[token.start..token.end];
@@ -168,7 +168,7 @@ impl Sanitizer {
             };
             // What may be a document itself stands alone, without a name.
             let alone = matches!(raw.first(), Some(b'{' | b'['));
-            let key = token.key.filter(|_| !alone).and_then(|key| tokens.get(key));
+            let key = (token.keyed && !alone).then(|| tokens[number - 1]);
             if alone || batch.text.len() + raw.len() > BATCH_BYTES {
                 edits.extend(self.batch(pass, layer, &mut batch)?);
             }
