@@ -8,12 +8,14 @@ const STRETCH_BYTES: usize = 16;
 const RANDOM_BYTES: usize = 192;
 /// The same of what is shorter as a whole.
 const SHORT_BYTES: usize = 9;
+/// Groups that tell whether a text begins.
+const HEAD_GROUPS: usize = 3;
 /// Groups of characters that are passed over at its beginning.
 const GLUED_GROUPS: usize = 64;
 
 /// Whether base64 of either alphabet is made of such bytes.
 pub(super) fn is_base64(byte: u8) -> bool {
-    CLASSES[byte as usize] & BASE64 != 0
+    has(byte, BASE64)
 }
 
 const fn hex_digit(byte: u8) -> u8 {
@@ -165,21 +167,43 @@ fn triple(group: &[u8]) -> [u8; 3] {
     [a, b, c]
 }
 
-/// Whether what is spelt may be readable, told by a few groups of it: a stretch of printable bytes holds one of every four
-/// groups as a whole, a text as a whole begins with a character, and of what has many zeros as many characters are `A` to
-/// `D` as there are zeros.
+/// Whether what is spelt may be readable, told by a few groups of it: of a stretch of printable bytes, one of every four
+/// groups is the first or has its like beside it, four in all; a text as a whole begins as one; and of what has many zeros,
+/// as many characters are `A` to `D` as there are zeros.
 pub(super) fn may_be_readable(characters: &[u8]) -> bool {
-    let class = |byte: u8, class: u8| CLASSES[usize::from(byte)] & class != 0;
-    let mut groups = characters.chunks_exact(4);
-    let whole = groups.clone().next().map(triple).is_none_or(|bytes| {
-        bytes.into_iter().all(|byte| class(byte, PLAIN)) && !matches!(bytes[0], 0x80..0xC2 | 0xF5..)
-    });
-    if whole || groups.by_ref().step_by(4).any(|group| triple(group).into_iter().all(|b| class(b, PRINTABLE)))
-    {
+    let (groups, _) = characters.as_chunks::<4>();
+    let printable = |group: &&[u8; 4]| triple(*group).into_iter().all(|byte| has(byte, PRINTABLE));
+    let stretch = |at: usize| {
+        let behind = groups[at..].iter().take(4).take_while(printable).count();
+        behind > 0 && behind + groups[..at].iter().rev().take(3).take_while(printable).count() >= 4
+    };
+    if begins_text(groups) || (0..groups.len()).step_by(4).any(stretch) {
         return true;
     }
-    let low = characters.iter().filter(|byte| matches!(byte, b'A'..=b'D')).count();
+    // Counted in bytes, so that many are counted at once.
+    let low = |some: &[u8]| some.iter().map(|byte| u8::from(matches!(byte, b'A'..=b'D'))).sum::<u8>();
+    let low: usize = characters.chunks(128).map(|some| usize::from(low(some))).sum();
     low * 5 >= characters.len() * 3 / 4 * 2
+}
+
+/// Whether the first groups spell the beginning of a text in UTF-8.
+fn begins_text(groups: &[[u8; 4]]) -> bool {
+    let mut head = [0; 3 * HEAD_GROUPS];
+    let mut length = 0;
+    for group in groups.iter().take(HEAD_GROUPS) {
+        let bytes = triple(group);
+        if !bytes.into_iter().all(|byte| has(byte, PLAIN)) {
+            return false;
+        }
+        head[length..length + 3].copy_from_slice(&bytes);
+        length += 3;
+    }
+    // A character may be cut.
+    std::str::from_utf8(&head[..length]).map_or_else(|error| error.error_len().is_none(), |_| true)
+}
+
+fn has(byte: u8, class: u8) -> bool {
+    CLASSES[usize::from(byte)] & class != 0
 }
 
 /// Whether a text may be encoded: sixteen printable bytes in a row hold one of every four groups as a whole.
@@ -200,7 +224,9 @@ pub(super) fn glued(characters: &[u8]) -> usize {
 }
 
 pub(super) fn is_packed(characters: &[u8]) -> bool {
-    super::super::packed::is_magic(&Spelt::Base64(&characters[..characters.len().min(8)]).bytes())
+    let (groups, _) = characters.as_chunks::<4>();
+    let head = groups.first_chunk().map(|[first, second]| [triple(first), triple(second)]);
+    head.is_some_and(|head| super::super::packed::is_magic(head.as_flattened()))
 }
 
 #[cfg(test)]
