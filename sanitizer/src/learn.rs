@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use aho_corasick::{AhoCorasick, MatchKind};
 use zeroize::Zeroize;
 
 use crate::surprise::Makeup;
-use crate::work;
+
+mod searcher;
+
+use searcher::Searcher;
 
 /// How far a value that was found is remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,7 +43,7 @@ impl std::str::FromStr for Learn {
 /// Values remembered at the most: the first in the order of their bytes, so that which ones does not depend on the order
 /// in which they were found.
 const VALUES_MAX: usize = 1 << 16;
-const LENGTH_MIN: usize = 8;
+const LENGTH_MIN: usize = searcher::WINDOW_BYTES;
 const LENGTH_MAX: usize = 4096;
 /// Digits alone are remembered if they are more than a time or a count has.
 const NUMBER_MIN: usize = 15;
@@ -56,7 +58,7 @@ const ENCODED_MIN: usize = 12;
 #[derive(Default)]
 pub struct Learnt {
     values: BTreeMap<Vec<u8>, u16>,
-    searcher: OnceLock<Option<(AhoCorasick, Vec<u16>)>>,
+    searcher: OnceLock<Option<Searcher>>,
 }
 
 impl Learnt {
@@ -102,14 +104,11 @@ impl Learnt {
                 .iter()
                 .flat_map(|(value, rule)| forms(value).into_iter().map(|form| (form, *rule)));
             let (forms, rules): (Vec<Vec<u8>>, Vec<u16>) = forms.unzip();
-            let built = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&forms);
+            let built = Searcher::new(&forms, rules);
             forms.into_iter().for_each(|mut form| form.zeroize());
-            built.ok().map(|automaton| (automaton, rules))
+            built
         });
-        work::count(text.len());
-        let Some((automaton, rules)) = searcher else { return Vec::new() };
-        let hits = automaton.find_iter(text);
-        hits.map(|hit| (hit.start(), hit.end(), rules[hit.pattern().as_usize()])).collect()
+        searcher.as_ref().map_or_else(Vec::new, |searcher| searcher.find(text))
     }
 }
 
