@@ -45,10 +45,10 @@ pub(crate) fn judge(sort: Finder, text: &[u8], found: &Assigned) -> Confidence {
     let name = &text[found.name..found.name_end];
     let value = &text[found.start..found.end];
     if value.len() < VALUE_MIN
-        || pseudonym::within_token(text, found.name)
         || is_placeholder(value)
         || is_label(name, value)
         || code::is_code(text, value, found)
+        || pseudonym::within_token(text, found.name)
     {
         return Confidence::No;
     }
@@ -74,10 +74,11 @@ pub(crate) fn judge(sort: Finder, text: &[u8], found: &Assigned) -> Confidence {
 
 /// Whether the value is the name once more, as in `{"Next-Token", "NextToken"}`.
 fn is_label(name: &[u8], value: &[u8]) -> bool {
-    let letters = |text: &[u8]| -> Vec<u8> {
-        text.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect()
-    };
-    value.len() <= name.len() + LABEL_MARKS && letters(name).ends_with(&letters(value))
+    fn letters(text: &[u8]) -> impl Iterator<Item = u8> {
+        text.iter().rev().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase)
+    }
+    let mut named = letters(name);
+    value.len() <= name.len() + LABEL_MARKS && letters(value).all(|letter| named.next() == Some(letter))
 }
 
 fn as_password(value: &[u8], makeup: &Makeup, strength: Strength, manner: Manner) -> Confidence {

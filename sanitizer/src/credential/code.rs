@@ -20,9 +20,14 @@ pub(super) fn is_code(text: &[u8], value: &[u8], found: &Assigned) -> bool {
     }
 }
 
+/// Whether a short text stands in a value.
+fn has(value: &[u8], part: &[u8]) -> bool {
+    memchr::memchr_iter(part[0], value).any(|at| value[at..].starts_with(part))
+}
+
 /// A path, a URL, an interpolation, a format.
 fn is_quoted_code(value: &[u8]) -> bool {
-    let has = |part: &[u8]| memchr::memmem::find(value, part).is_some();
+    let has = |part: &[u8]| has(value, part);
     let folded =
         || value.iter().all(|b| b.is_ascii_alphanumeric() || b.is_ascii_whitespace() || b"+/=\\".contains(b));
     interpolated(value)
@@ -42,25 +47,26 @@ fn is_sealed(value: &[u8]) -> bool {
 
 fn is_bare_code(text: &[u8], value: &[u8], found: &Assigned) -> bool {
     let after = text.get(found.end).copied().unwrap_or(b'\n');
-    let has = |part: &[u8]| memchr::memmem::find(value, part).is_some();
-    let brackets = has(b"(") || has(b"[") || has(b"{");
-    let called = (matches!(after, b'(' | b'[' | b'{') || brackets) && !crooked(value);
-    let cut = brackets && closes_behind(text, value, found.end);
-    let path = has(b"::") || has(b"->") || has(b"().") || value.starts_with(b"/") || value.starts_with(b"./");
+    let has = |part: &[u8]| has(value, part);
+    let brackets = memchr::memchr3(b'(', b'[', b'{', value).is_some();
+    let called = || (matches!(after, b'(' | b'[' | b'{') || brackets) && !crooked(value);
+    let cut = || brackets && closes_behind(text, value, found.end);
+    let path =
+        || has(b"::") || has(b"->") || has(b"().") || value.starts_with(b"/") || value.starts_with(b"./");
     let begins = b"(*&|-!=<>.:,+~?%\\$#@".contains(&value[0]) && found.manner != Manner::Bare;
     let ends_another = matches!(value[0], b')' | b'}' | b']');
     // A variable of a macro and what it stands for: `$token:expr`.
-    let macros = found.name > 0 && text[found.name - 1] == b'$' && text.get(found.name_end) == Some(&b':');
+    let macros = || found.name > 0 && text[found.name - 1] == b'$' && text.get(found.name_end) == Some(&b':');
     // A library and its version: `io.jsonwebtoken:jjwt-jackson-0.11.2`.
-    let artifact = text[found.name..found.name_end].contains(&b'.') && is_versioned(value);
-    is_number(value)
-        || artifact
-        || macros
-        || called
-        || cut
-        || path
-        || begins
+    let artifact = || text[found.name..found.name_end].contains(&b'.') && is_versioned(value);
+    begins
         || ends_another
+        || is_number(value)
+        || called()
+        || cut()
+        || path()
+        || macros()
+        || artifact()
         || is_named(value, found)
 }
 

@@ -1,10 +1,10 @@
 //! What a name promises of the value that is assigned to it: a password, another secret, often something else, or only
 //! something about one.
 
-use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use crate::rules::Finder;
+use crate::words::Meanings;
 
 /// Parts of names for passwords, of at least three letters.
 pub(crate) const PASSWORD_STEMS: [&str; 6] = ["pass", "pwd", "psw", "pw =", "pw=", "pw:"];
@@ -26,6 +26,9 @@ pub(crate) const SECRET_STEMS: [&str; 11] = [
 pub(crate) const WEAK_STEMS: [&str; 8] =
     ["key", "auth", "cred", "salt", "nonce", "signature", "cookie", "sig="];
 
+/// Bytes of a word of a name at the most.
+const WORD_BYTES_MAX: usize = 160;
+
 /// What a name promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Promise {
@@ -41,100 +44,124 @@ pub(super) enum Promise {
     Public,
 }
 
-/// Words of a sort, in lower case.
-type Words = LazyLock<HashSet<&'static str>>;
-
 /// Words at a name's end that say that the value is something about the credential.
-static ABOUT: Words = LazyLock::new(|| {
-    "file path dir url uri name names type types length len size count min max policy field label \
+const ABOUT: &str = "file path dir url uri name names type types length len size count min max policy field label \
     placeholder prefix suffix regex pattern format algorithm alg expire expires expiry expiration ttl timeout date time \
     version hint prompt message msg error title header index class required enabled disabled valid invalid reset usage \
     endpoint host port scheme method mode provider template env var ref kind state status option options location folder \
     bytes bits for at help event events stream column table encoder decoder decode encode store vault listener handler thumbprint fingerprint \
-    start begin delimiter separator".split_ascii_whitespace().collect()
-});
+    start begin delimiter separator";
 /// Words that say that everybody may know the value: a public key, a key into another table, the key of a handshake that is
 /// echoed, a key on a keyboard.
-static OPEN: Words = LazyLock::new(|| {
-    "public pubkey foreign partition websocket keydown keyup keypress".split_ascii_whitespace().collect()
-});
-static PASSWORDS: Words = LazyLock::new(|| {
-    "password passwd pwd pass passphrase passcode psw pw passwort kennwort passw passwords userpass \
-    mdp motdepasse contrasena senha wachtwoord"
-        .split_ascii_whitespace()
-        .collect()
-});
-static SECRETS: Words = LazyLock::new(|| {
-    "secret secrets secrete token tokens credential credentials apikey apitoken accesskey secretkey \
-    authtoken"
-        .split_ascii_whitespace()
-        .collect()
-});
+const OPEN: &str = "public pubkey foreign partition websocket keydown keyup keypress";
+const PASSWORDS: &str = "password passwd pwd pass passphrase passcode psw pw passwort kennwort passw passwords userpass \
+    mdp motdepasse contrasena senha wachtwoord";
+const SECRETS: &str = "secret secrets secrete token tokens credential credentials apikey apitoken accesskey secretkey \
+    authtoken";
 /// Words that make a `key` a secret one.
-static KEY_SORTS: Words = LazyLock::new(|| {
-    "api access secret private auth encryption signing license session master webhook account storage \
-    service app application consumer client admin shared crypt hmac tsig subscription"
-        .split_ascii_whitespace()
-        .collect()
-});
+const KEY_SORTS: &str = "api access secret private auth encryption signing license session master webhook account storage \
+    service app application consumer client admin shared crypt hmac tsig subscription";
 /// Words at a name's end that say that the value is kept for its own sake, as a check or a number.
-static CHECKED: Words =
-    LazyLock::new(|| "nonce sig signature salt hash digest fingerprint".split_ascii_whitespace().collect());
+const CHECKED: &str = "nonce sig signature salt hash digest fingerprint";
 
-fn is(list: &Words, word: &str) -> bool {
-    list.contains(word)
+/// What a word means, a bit each: that it stands in one of the lists, or is one of these words.
+mod means {
+    pub(super) const ABOUT: u16 = 1;
+    pub(super) const OPEN: u16 = 2;
+    pub(super) const PASSWORD: u16 = 4;
+    pub(super) const SECRET: u16 = 8;
+    pub(super) const KEY_SORT: u16 = 16;
+    pub(super) const CHECKED: u16 = 32;
+    pub(super) const KEY: u16 = 64;
+    pub(super) const ID: u16 = 128;
+    pub(super) const PUBLIC_KEY: u16 = 256;
+    /// What follows is not in the lists: a sort of keys glued to `key`.
+    pub(super) const GLUED: u16 = 512;
 }
+
+static WORDS: LazyLock<Meanings> = LazyLock::new(|| {
+    Meanings::new([
+        (ABOUT, means::ABOUT),
+        (OPEN, means::OPEN),
+        (PASSWORDS, means::PASSWORD),
+        (SECRETS, means::SECRET),
+        (KEY_SORTS, means::KEY_SORT),
+        (CHECKED, means::CHECKED),
+        ("key keys", means::KEY),
+        ("id", means::ID),
+        ("publickey", means::PUBLIC_KEY),
+    ])
+});
 
 /// What the name before a value promises.
 pub(super) fn promise(sort: Finder, name: &[u8]) -> Promise {
-    let words = words(name);
-    let Some(last) = words.last() else { return Promise::About };
-    let open = |word: &String| is(&OPEN, word);
-    if words.iter().any(open) || last == "publickey" {
+    let Some(Read { any, last }) = read(name) else { return Promise::About };
+    if any & means::OPEN != 0 || last & means::PUBLIC_KEY != 0 {
         return Promise::Public;
     }
-    if is(&ABOUT, last) || last == "id" && sort == Finder::Secret {
+    if last & means::ABOUT != 0 || last & means::ID != 0 && sort == Finder::Secret {
         return Promise::About;
     }
-    let ends = |endings: &[&str]| words.iter().any(|word| endings.iter().any(|end| word.ends_with(end)));
-    if words.iter().any(|word| is(&PASSWORDS, word)) || ends(&["password", "passwd", "pwd"]) {
+    if any & means::PASSWORD != 0 {
         return Promise::Password;
     }
-    if words.iter().any(|word| is(&SECRETS, word)) || ends(&["secret", "token", "apikey"]) {
-        return Promise::Secret;
-    }
-    let keyed = words.iter().any(|word| word == "key" || word == "keys")
-        && words.iter().any(|word| is(&KEY_SORTS, word));
-    let glued = words.iter().any(|word| word.strip_suffix("key").is_some_and(|sort| is(&KEY_SORTS, sort)));
-    if keyed || glued { Promise::Secret } else { Promise::Weak }
+    let keyed = any & means::KEY != 0 && any & means::KEY_SORT != 0;
+    if any & (means::SECRET | means::GLUED) != 0 || keyed { Promise::Secret } else { Promise::Weak }
 }
 
 /// Whether a name says that the value is a nonce, a salt or a signature: seldom secret by itself.
 pub(super) fn is_check(name: &[u8]) -> bool {
-    words(name).last().is_some_and(|last| is(&CHECKED, last))
+    read(name).is_some_and(|read| read.last & means::CHECKED != 0)
 }
 
-/// The words of a name, in lower case: apart by what is no letter, and by capitals.
-fn words(name: &[u8]) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut word = String::new();
+/// What the words of a name mean.
+#[derive(Debug, Clone, Copy)]
+struct Read {
+    any: u16,
+    last: u16,
+}
+
+/// What the words of a name mean; `None` where it has none. Words are apart by what is no letter, and by capitals.
+fn read(name: &[u8]) -> Option<Read> {
+    let mut read = None;
+    let mut word = [0; WORD_BYTES_MAX];
+    let mut length = 0;
     let mut before = b' ';
+    let mut end = |word: &[u8]| {
+        let last = meaning(word);
+        let any = last | read.map_or(0, |read: Read| read.any);
+        read = Some(Read { any, last });
+    };
     for (at, byte) in name.iter().enumerate() {
         let next_lower = name.get(at + 1).is_some_and(u8::is_ascii_lowercase);
         let begins = byte.is_ascii_uppercase()
             && (before.is_ascii_lowercase() || before.is_ascii_uppercase() && next_lower);
-        if (begins || !byte.is_ascii_alphabetic()) && !word.is_empty() {
-            words.push(std::mem::take(&mut word));
+        if (begins || !byte.is_ascii_alphabetic()) && length > 0 {
+            end(&word[..length]);
+            length = 0;
         }
-        if byte.is_ascii_alphabetic() {
-            word.push(char::from(byte.to_ascii_lowercase()));
+        if byte.is_ascii_alphabetic() && length < WORD_BYTES_MAX {
+            word[length] = byte.to_ascii_lowercase();
+            length += 1;
         }
         before = *byte;
     }
-    if !word.is_empty() {
-        words.push(word);
+    if length > 0 {
+        end(&word[..length]);
     }
-    words
+    read
+}
+
+/// What a word in lower case means.
+fn meaning(word: &[u8]) -> u16 {
+    const PASSWORD_ENDS: [&[u8]; 3] = [b"password", b"passwd", b"pwd"];
+    const SECRET_ENDS: [&[u8]; 3] = [b"secret", b"token", b"apikey"];
+    let ends = |endings: [&[u8]; 3]| endings.into_iter().any(|ending| word.ends_with(ending));
+    let mut meaning = WORDS.of(word);
+    meaning |= if ends(PASSWORD_ENDS) { means::PASSWORD } else { 0 };
+    meaning |= if ends(SECRET_ENDS) { means::SECRET } else { 0 };
+    let glued = word.strip_suffix(b"key").is_some_and(|sort| WORDS.of(sort) & means::KEY_SORT != 0);
+    meaning | if glued { means::GLUED } else { 0 }
 }
 
 #[cfg(test)]

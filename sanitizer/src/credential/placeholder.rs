@@ -1,10 +1,9 @@
 //! What stands for a value that is to be filled in: `${NAME}`, `<password>`, `changeme`; and what somebody made up by
 //! going along the alphabet.
 
-use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use crate::words::{Meanings, Parts};
 
 /// The same character stands so often in a row in no value that was drawn at random.
 const SAME_MAX: usize = 8;
@@ -18,7 +17,7 @@ const WORD_MAX: usize = 40;
 const PATTERN_MIN: usize = 12;
 
 /// Words that stand where a secret would, in lower case.
-static PLACEHOLDERS: LazyLock<HashSet<&[u8]>> = LazyLock::new(|| words(WHOLE).collect());
+static PLACEHOLDERS: LazyLock<Meanings> = LazyLock::new(|| Meanings::new([(WHOLE, 1)]));
 const WHOLE: &str = "password passwd passphrase secret changeme change_me change-me example placeholder redacted \
     required optional none null nil true false undefined string default disabled enabled unknown xxxx **** .... todo dummy \
     sample token basic bearer self foo bar foobar test testing mysecret mypassword insert replace value key hidden asdf \
@@ -28,7 +27,7 @@ static TOLD: LazyLock<Vec<&[u8]>> = LazyLock::new(|| words(TOLD_WORDS).collect()
 const TOLD_WORDS: &str =
     "your my_ my- <your insert enter replace changeme example xxx *** ... change-me change_me";
 /// What stands in placeholders, in lower case.
-static WITHIN: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(words(WITHIN_WORDS)).ok());
+static WITHIN: LazyLock<Parts> = LazyLock::new(|| Parts::new(WITHIN_WORDS));
 const WITHIN_WORDS: &str =
     "example placeholder changeme redacted xxxx dummy **** .... foobar your_ your- _here";
 /// How variables and gaps begin.
@@ -36,27 +35,26 @@ static OPEN: LazyLock<Vec<&[u8]>> = LazyLock::new(|| words(OPEN_WORDS).collect()
 const OPEN_WORDS: &str = "< %( #{ %{ [[ {% @{ %s %v __ $$ &lt;";
 
 /// What says in a value of a provider's form that it is one of documentation.
-static SAMPLE: LazyLock<Option<AhoCorasick>> =
-    LazyLock::new(|| AhoCorasick::new(["EXAMPLE", "example", "_HERE", "YOUR_", "your_", "XXXX"]).ok());
+static SAMPLE: LazyLock<Parts> = LazyLock::new(|| Parts::new("EXAMPLE example _HERE YOUR_ your_ XXXX"));
 
 fn words(list: &'static str) -> impl Iterator<Item = &'static [u8]> {
     list.split_ascii_whitespace().map(str::as_bytes)
 }
 
-fn has(words: &LazyLock<Option<AhoCorasick>>, text: &[u8]) -> bool {
-    words.as_ref().is_some_and(|words| words.is_match(text))
-}
-
 /// Whether a value stands for one that is to be filled in.
 pub(crate) fn is_placeholder(value: &[u8]) -> bool {
-    let lower = value.to_ascii_lowercase();
-    is_variable(value)
+    let mut lower = [0; WORD_MAX];
+    let lower = &mut lower[..value.len().min(WORD_MAX)];
+    lower.copy_from_slice(&value[..lower.len()]);
+    lower.make_ascii_lowercase();
+    let short = value.len() < WORD_MAX;
+    short && PLACEHOLDERS.of(lower) != 0
+        || TOLD.iter().any(|word| lower.starts_with(word))
+        || short && WITHIN.stand_in(lower)
+        || is_variable(value)
         || is_filler(value)
         || is_bracketed(value)
-        || is_fake(&lower)
-        || PLACEHOLDERS.contains(&lower[..])
-        || TOLD.iter().any(|word| lower.starts_with(word))
-        || value.len() < WORD_MAX && has(&WITHIN, &lower)
+        || is_fake(value)
 }
 
 /// Whether a value is a variable, a gap or one character again and again: nobody could take it for a value.
@@ -81,8 +79,11 @@ fn is_bracketed(value: &[u8]) -> bool {
 }
 
 /// Whether words say that they are none: `somefakekey`.
-fn is_fake(lower: &[u8]) -> bool {
-    memchr::memmem::find(lower, b"fake").is_some() && !lower.iter().any(u8::is_ascii_digit)
+fn is_fake(value: &[u8]) -> bool {
+    let fake = |at: usize| {
+        at >= 2 && value[at - 2..].get(..4).is_some_and(|there| there.eq_ignore_ascii_case(b"fake"))
+    };
+    memchr::memchr2_iter(b'k', b'K', value).any(fake) && !value.iter().any(u8::is_ascii_digit)
 }
 
 /// Whether much of a value is the same character again and again, as in `key_00000000`.
@@ -98,6 +99,11 @@ pub(super) fn is_filler(value: &[u8]) -> bool {
             longer if longer > SAME_MAX => 1,
             _ => 0,
         };
+        // The rest is too long already, even if the row grows.
+        let open = if row < SAME_MAX { row } else { 0 };
+        if at + 1 - filled - open >= REST_MIN {
+            return false;
+        }
     }
     filled * 3 >= value.len() && filled > 0 && value.len() - filled < REST_MIN
 }
@@ -109,26 +115,35 @@ pub(crate) fn is_filled_in(value: &[u8]) -> bool {
 
 /// Whether a word in a value of a provider's form says that it is one of documentation.
 pub(crate) fn is_sample(value: &[u8]) -> bool {
-    has(&SAMPLE, value)
+    SAMPLE.stand_in(value)
 }
 
 /// Whether a character stands in a row more often than chance would have it.
 fn repeats(value: &[u8]) -> bool {
-    value
-        .windows(SAME_MAX)
-        .any(|window| window.iter().all(|byte| *byte == window[0] && *byte != b'=' && *byte != b'_'))
+    let mut row = 0;
+    value.iter().enumerate().any(|(at, byte)| {
+        let same = at > 0 && value[at - 1] == *byte;
+        row = if matches!(byte, b'=' | b'_') {
+            0
+        } else if same {
+            row + 1
+        } else {
+            1
+        };
+        row >= SAME_MAX
+    })
 }
 
 /// Whether most of a value follows from what stands before it: `0001020304…`, `a1b2c3d4…`, `abcdef123456…`.
 pub(crate) fn is_pattern(value: &[u8]) -> bool {
-    let body: Vec<u8> =
-        value.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect();
-    let follows = |at: usize| {
-        let (byte, one, two) = (body[at], body[at - 1], body[at - 2]);
-        byte == one || byte == two || byte == one + 1 || byte == two + 1
-    };
-    let followed = (2..body.len()).filter(|at| follows(*at)).count();
-    body.len() >= PATTERN_MIN && followed * 3 >= (body.len() - 2) * 2
+    let (mut length, mut followed, mut one, mut two) = (0, 0, 0, 0);
+    for byte in value.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase) {
+        let follows = byte == one || byte == two || byte == one + 1 || byte == two + 1;
+        followed += usize::from(length >= 2 && follows);
+        (one, two) = (byte, one);
+        length += 1;
+    }
+    length >= PATTERN_MIN && followed * 3 >= (length - 2) * 2
 }
 
 /// Whether a variable is to be put in: `${NAME}`, `#{name}`, `{{ name }}`.

@@ -110,6 +110,9 @@ pub(super) fn is_passphrase(value: &[u8]) -> bool {
 /// Whether brackets don't pair, among many signs: no programming language, but a password.
 pub(super) fn crooked(value: &[u8]) -> bool {
     let signs = value.iter().filter(|b| b.is_ascii_punctuation()).count();
+    if signs < 5 {
+        return false;
+    }
     let mut open = Vec::new();
     let closed = value.iter().all(|byte| match byte {
         b'(' | b'[' | b'{' => {
@@ -121,7 +124,7 @@ pub(super) fn crooked(value: &[u8]) -> bool {
         b'}' => open.pop() == Some(b'{'),
         _ => true,
     });
-    signs >= 5 && !(closed && open.is_empty())
+    !(closed && open.is_empty())
 }
 
 #[cfg(test)]

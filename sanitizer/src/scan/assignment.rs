@@ -65,8 +65,41 @@ enum Place {
 }
 
 fn in_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
+    SORTS[usize::from(byte)] & IN_NAME != 0
 }
+
+/// A byte of a name.
+const IN_NAME: u8 = 1;
+/// A byte of what stands before a literal and belongs to it: a call, a constructor, a reference.
+const BEFORE_LITERAL: u8 = 2;
+/// A byte of a type.
+const IN_TYPE: u8 = 4;
+/// Ends a bare value.
+const ENDS: u8 = 8;
+/// Ends a bare value right behind `=`.
+const ENDS_BARE: u8 = 16;
+
+static SORTS: [u8; 256] = {
+    let mut sorts = [0; 256];
+    let mut at = 0;
+    while at < 256 {
+        let byte = at as u8;
+        let word = byte.is_ascii_alphanumeric() || byte == b'_';
+        let name = word || matches!(byte, b'-' | b'.');
+        let before = name || matches!(byte, b'(' | b'[' | b'{' | b'&' | b'*' | b'@' | b'$' | b'!' | b' ');
+        let kind =
+            word || matches!(byte, b' ' | b'&' | b'\'' | b'[' | b']' | b'<' | b'>' | b'?' | b':' | b'.');
+        let ends = byte <= b' ' || byte == 0x7F || matches!(byte, b'"' | b'\'' | b'`' | b'<' | b'\\' | b';');
+        let ends_bare = ends || matches!(byte, b'&' | b'>');
+        sorts[at] = name as u8 * IN_NAME
+            | before as u8 * BEFORE_LITERAL
+            | kind as u8 * IN_TYPE
+            | ends as u8 * ENDS
+            | ends_bare as u8 * ENDS_BARE;
+        at += 1;
+    }
+    sorts
+};
 
 /// The name around `at`.
 fn name_around(text: &[u8], at: usize) -> (usize, usize) {
@@ -144,13 +177,20 @@ pub(crate) fn read(text: &[u8], at: usize) -> Option<Assigned> {
 /// Behind what gives a name its value in another pair: `<add key="password" value="…"/>`, `name: PASSWORD` and in the next
 /// line `value: …`.
 fn paired(text: &[u8], name: usize, at: usize, quoted_key: Key) -> Option<usize> {
-    let before = text[name.saturating_sub(16)..name].to_ascii_lowercase();
-    let before = before.trim_ascii_end();
-    let names = quoted_key == Key::Quoted || before.ends_with(b"name:") || before.ends_with(b"key:");
     let blank = |at: usize| {
         text[at..].iter().take(GAP_BYTES_MAX).take_while(|b| b.is_ascii_whitespace() || **b == b',').count()
     };
     let (mut at, mut gap) = (at, blank(at));
+    if gap == 0 {
+        return None;
+    }
+    let before = text[name.saturating_sub(16)..name].trim_ascii_end();
+    let called = |word: &[u8]| {
+        before.len().checked_sub(word.len()).is_some_and(|at| before[at..].eq_ignore_ascii_case(word))
+    };
+    if quoted_key != Key::Quoted && !called(b"name:") && !called(b"key:") {
+        return None;
+    }
     for _ in 0..ATTRIBUTES_MAX {
         let Some(behind) = behind_attribute(text, at + gap).filter(|_| gap > 0) else { break };
         (at, gap) = (behind, blank(behind));
@@ -160,7 +200,7 @@ fn paired(text: &[u8], name: usize, at: usize, quoted_key: Key) -> Option<usize>
     let word = rest.get(open..open + 5)?.eq_ignore_ascii_case(b"value");
     let close = open + 5 + usize::from(open == 1);
     let sign = spaces(text, at + gap + close);
-    (names && gap > 0 && word && matches!(text.get(sign), Some(b':' | b'='))).then_some(sign + 1)
+    (gap > 0 && word && matches!(text.get(sign), Some(b':' | b'='))).then_some(sign + 1)
 }
 
 /// Behind an attribute of XML other than the value: `type="string"`.
@@ -238,6 +278,9 @@ fn operator(text: &[u8], at: usize) -> usize {
         b":=", b"::=", b":::=", b"=>", b"->", b"<-", b"|=", b"?=", b"+=", b".=", b"||=", b"??=", b"==",
         b"===", b"!=", b"!==",
     ];
+    if length < 2 {
+        return 0;
+    }
     let found = OPERATORS.into_iter().filter(|operator| text[at..at + length].starts_with(operator));
     found.map(<[u8]>::len).max().unwrap_or(0)
 }
@@ -277,14 +320,10 @@ pub(crate) fn read_before(text: &[u8], at: usize) -> Option<Assigned> {
 /// Behind a colon: a type and then the operator, or the value itself.
 fn typed(text: &[u8], at: usize) -> (usize, Manner) {
     let line = &text[at..text.len().min(at + GAP_BYTES_MAX)];
-    let in_type = |byte: &u8| {
-        byte.is_ascii_alphanumeric()
-            || matches!(byte, b'_' | b' ' | b'&' | b'\'' | b'[' | b']' | b'<' | b'>' | b'?' | b':' | b'.')
-    };
-    let length = line.iter().take_while(|byte| in_type(byte)).count();
-    let named = line[..length].iter().any(u8::is_ascii_alphabetic);
+    let length = line.iter().take_while(|byte| SORTS[usize::from(**byte)] & IN_TYPE != 0).count();
     let assigned = line.get(length) == Some(&b'=') && !matches!(line.get(length + 1), Some(b'=' | b'>'));
-    if named && assigned && line[..length].ends_with(b" ") {
+    let named = || line[..length].iter().any(u8::is_ascii_alphabetic);
+    if assigned && line[..length].ends_with(b" ") && named() {
         (at + length + 1, Manner::Loose)
     } else {
         (at, Manner::Loose)
@@ -315,8 +354,7 @@ fn value_at(text: &[u8], mut at: usize, manner: Manner, place: Place) -> Option<
     // A call, a constructor or a prefix of the literal: `aws.String("…")`, `b"…"`, `Some("…")`.
     let from = at;
     while at < from + GAP_BYTES_MAX
-        && (in_name(byte(at))
-            || matches!(byte(at), b'(' | b'[' | b'{' | b'&' | b'*' | b'@' | b'$' | b'!' | b' ')
+        && (SORTS[usize::from(byte(at))] & BEFORE_LITERAL != 0
             || byte(at) == b'#' && matches!(byte(at.wrapping_sub(1)), b'r' | b'#'))
     {
         if byte(at) == b' '
@@ -339,13 +377,8 @@ fn value_at(text: &[u8], mut at: usize, manner: Manner, place: Place) -> Option<
         return quoted(text, from + 1);
     }
     let to = text.len().min(from + VALUE_BYTES_MAX);
-    let ends = |byte: u8| {
-        byte <= b' '
-            || byte == 0x7F
-            || matches!(byte, b'"' | b'\'' | b'`' | b'<' | b'\\' | b';')
-            || (matches!(byte, b'&' | b'>') && manner == Manner::Bare)
-    };
-    let length = text[from..to].iter().take_while(|byte| !ends(**byte)).count();
+    let ends = if manner == Manner::Bare { ENDS_BARE } else { ENDS };
+    let length = text[from..to].iter().take_while(|byte| SORTS[usize::from(**byte)] & ends == 0).count();
     let length = match (manner, place) {
         (Manner::Argument, _) => length,
         (_, Place::Query) => {
@@ -366,15 +399,7 @@ fn up_to_comma(value: &[u8]) -> usize {
             || named == 0 && matches!(rest[0], b'{' | b'[' | b'(')
             || matches!(rest.get(named), Some(b'=' | b':')) && rest[0].is_ascii_alphabetic()
     };
-    value
-        .iter()
-        .take(VALUE_BYTES_MAX)
-        .enumerate()
-        .filter(|(_, b)| **b == b',')
-        .map(|(at, _)| at)
-        .take(COMMAS_MAX)
-        .find(|at| ends(*at))
-        .unwrap_or(value.len())
+    memchr::memchr_iter(b',', value).take(COMMAS_MAX).find(|at| ends(*at)).unwrap_or(value.len())
 }
 
 /// Without what closes something that opened before the value.
