@@ -91,11 +91,11 @@ static SORTS: [u8; 256] = {
             word || matches!(byte, b' ' | b'&' | b'\'' | b'[' | b']' | b'<' | b'>' | b'?' | b':' | b'.');
         let ends = byte <= b' ' || byte == 0x7F || matches!(byte, b'"' | b'\'' | b'`' | b'<' | b'\\' | b';');
         let ends_bare = ends || matches!(byte, b'&' | b'>');
-        sorts[at] = name as u8 * IN_NAME
-            | before as u8 * BEFORE_LITERAL
-            | kind as u8 * IN_TYPE
-            | ends as u8 * ENDS
-            | ends_bare as u8 * ENDS_BARE;
+        sorts[at] = (name as u8 * IN_NAME)
+            | (before as u8 * BEFORE_LITERAL)
+            | (kind as u8 * IN_TYPE)
+            | (ends as u8 * ENDS)
+            | (ends_bare as u8 * ENDS_BARE);
         at += 1;
     }
     sorts
