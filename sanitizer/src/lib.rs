@@ -24,7 +24,6 @@ mod simd;
 mod surprise;
 pub mod template;
 pub mod validate;
-mod words;
 mod work;
 
 pub use action::Action;

@@ -3,8 +3,9 @@
 
 use std::sync::LazyLock;
 
+use rustc_hash::FxHashMap;
+
 use crate::rules::Finder;
-use crate::words::Meanings;
 
 /// Parts of names for passwords, of at least three letters.
 pub(crate) const PASSWORD_STEMS: [&str; 6] = ["pass", "pwd", "psw", "pw =", "pw=", "pw:"];
@@ -79,8 +80,9 @@ mod means {
     pub(super) const GLUED: u16 = 512;
 }
 
-static WORDS: LazyLock<Meanings> = LazyLock::new(|| {
-    Meanings::new([
+/// What each word means. Nobody adds one, so the hash need not withstand attackers.
+static WORDS: LazyLock<FxHashMap<&[u8], u16>> = LazyLock::new(|| {
+    let lists = [
         (ABOUT, means::ABOUT),
         (OPEN, means::OPEN),
         (PASSWORDS, means::PASSWORD),
@@ -90,7 +92,14 @@ static WORDS: LazyLock<Meanings> = LazyLock::new(|| {
         ("key keys", means::KEY),
         ("id", means::ID),
         ("publickey", means::PUBLIC_KEY),
-    ])
+    ];
+    let mut words = FxHashMap::default();
+    for (list, meaning) in lists {
+        for word in list.split_ascii_whitespace() {
+            *words.entry(word.as_bytes()).or_default() |= meaning;
+        }
+    }
+    words
 });
 
 /// What the name before a value promises.
@@ -157,10 +166,11 @@ fn meaning(word: &[u8]) -> u16 {
     const PASSWORD_ENDS: [&[u8]; 3] = [b"password", b"passwd", b"pwd"];
     const SECRET_ENDS: [&[u8]; 3] = [b"secret", b"token", b"apikey"];
     let ends = |endings: [&[u8]; 3]| endings.into_iter().any(|ending| word.ends_with(ending));
-    let mut meaning = WORDS.of(word);
+    let listed = |word: &[u8]| WORDS.get(word).copied().unwrap_or(0);
+    let mut meaning = listed(word);
     meaning |= if ends(PASSWORD_ENDS) { means::PASSWORD } else { 0 };
     meaning |= if ends(SECRET_ENDS) { means::SECRET } else { 0 };
-    let glued = word.strip_suffix(b"key").is_some_and(|sort| WORDS.of(sort) & means::KEY_SORT != 0);
+    let glued = word.strip_suffix(b"key").is_some_and(|sort| listed(sort) & means::KEY_SORT != 0);
     meaning | if glued { means::GLUED } else { 0 }
 }
 

@@ -3,7 +3,8 @@
 
 use std::sync::LazyLock;
 
-use crate::words::{Meanings, Parts};
+use aho_corasick::AhoCorasick;
+use rustc_hash::FxHashSet;
 
 /// The same character stands so often in a row in no value that was drawn at random.
 const SAME_MAX: usize = 8;
@@ -17,7 +18,7 @@ const WORD_MAX: usize = 40;
 const PATTERN_MIN: usize = 12;
 
 /// Words that stand where a secret would, in lower case.
-static PLACEHOLDERS: LazyLock<Meanings> = LazyLock::new(|| Meanings::new([(WHOLE, 1)]));
+static PLACEHOLDERS: LazyLock<FxHashSet<&[u8]>> = LazyLock::new(|| words(WHOLE).collect());
 const WHOLE: &str = "password passwd passphrase secret changeme change_me change-me example placeholder redacted \
     required optional none null nil true false undefined string default disabled enabled unknown xxxx **** .... todo dummy \
     sample token basic bearer self foo bar foobar test testing mysecret mypassword insert replace value key hidden asdf \
@@ -27,7 +28,7 @@ static TOLD: LazyLock<Vec<&[u8]>> = LazyLock::new(|| words(TOLD_WORDS).collect()
 const TOLD_WORDS: &str =
     "your my_ my- <your insert enter replace changeme example xxx *** ... change-me change_me";
 /// What stands in placeholders, in lower case.
-static WITHIN: LazyLock<Parts> = LazyLock::new(|| Parts::new(WITHIN_WORDS));
+static WITHIN: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(words(WITHIN_WORDS)).ok());
 const WITHIN_WORDS: &str =
     "example placeholder changeme redacted xxxx dummy **** .... foobar your_ your- _here";
 /// How variables and gaps begin.
@@ -35,10 +36,15 @@ static OPEN: LazyLock<Vec<&[u8]>> = LazyLock::new(|| words(OPEN_WORDS).collect()
 const OPEN_WORDS: &str = "< %( #{ %{ [[ {% @{ %s %v __ $$ &lt;";
 
 /// What says in a value of a provider's form that it is one of documentation.
-static SAMPLE: LazyLock<Parts> = LazyLock::new(|| Parts::new("EXAMPLE example _HERE YOUR_ your_ XXXX"));
+static SAMPLE: LazyLock<Option<AhoCorasick>> =
+    LazyLock::new(|| AhoCorasick::new(["EXAMPLE", "example", "_HERE", "YOUR_", "your_", "XXXX"]).ok());
 
 fn words(list: &'static str) -> impl Iterator<Item = &'static [u8]> {
     list.split_ascii_whitespace().map(str::as_bytes)
+}
+
+fn has(words: &LazyLock<Option<AhoCorasick>>, text: &[u8]) -> bool {
+    words.as_ref().is_some_and(|words| words.is_match(text))
 }
 
 /// Whether a value stands for one that is to be filled in.
@@ -48,9 +54,9 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     lower.copy_from_slice(&value[..lower.len()]);
     lower.make_ascii_lowercase();
     let short = value.len() < WORD_MAX;
-    short && PLACEHOLDERS.of(lower) != 0
+    short && PLACEHOLDERS.contains(&*lower)
         || TOLD.iter().any(|word| lower.starts_with(word))
-        || short && WITHIN.stand_in(lower)
+        || short && has(&WITHIN, lower)
         || is_variable(value)
         || is_filler(value)
         || is_bracketed(value)
@@ -80,10 +86,8 @@ fn is_bracketed(value: &[u8]) -> bool {
 
 /// Whether words say that they are none: `somefakekey`.
 fn is_fake(value: &[u8]) -> bool {
-    let fake = |at: usize| {
-        at >= 2 && value[at - 2..].get(..4).is_some_and(|there| there.eq_ignore_ascii_case(b"fake"))
-    };
-    memchr::memchr2_iter(b'k', b'K', value).any(fake) && !value.iter().any(u8::is_ascii_digit)
+    let fake = |there: &[u8]| there.eq_ignore_ascii_case(b"fake");
+    !value.iter().any(u8::is_ascii_digit) && value.windows(4).any(fake)
 }
 
 /// Whether much of a value is the same character again and again, as in `key_00000000`.
@@ -115,7 +119,7 @@ pub(crate) fn is_filled_in(value: &[u8]) -> bool {
 
 /// Whether a word in a value of a provider's form says that it is one of documentation.
 pub(crate) fn is_sample(value: &[u8]) -> bool {
-    SAMPLE.stand_in(value)
+    has(&SAMPLE, value)
 }
 
 /// Whether a character stands in a row more often than chance would have it.

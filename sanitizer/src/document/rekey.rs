@@ -140,7 +140,7 @@ impl<'a> Walk<'a> {
     }
 
     fn close(&mut self, at: usize) {
-        let Some(closed) = self.open.pop() else { return };
+        let Some(mut closed) = self.open.pop() else { return };
         if self.inside == Some(self.open.len()) {
             self.inside = None;
         }
@@ -165,11 +165,7 @@ impl<'a> Walk<'a> {
         } else if !matches!(list, RESULTS | ARTIFACTS)
             && let Some(open) = self.open.last_mut()
         {
-            if open.about.is_empty() {
-                open.about = closed.about;
-            } else {
-                open.about.extend(closed.about);
-            }
+            open.about.append(&mut closed.about);
         }
     }
 
