@@ -47,6 +47,8 @@ struct Rows {
     percent: Row,
     /// `\\` and `&`: they begin escapes and entities.
     escape: Row,
+    /// Line feed, `"`, `,` and `*`, and the controls 2 and 12: no number goes on behind them.
+    stop: Row,
     /// Where one of the words that count anywhere may begin: all places where one does, and some others.
     word: Row,
     /// Where words begin.
@@ -68,13 +70,14 @@ impl Rows {
             dot: row,
             percent: row,
             escape: row,
+            stop: row,
             word: row,
             start: row,
             head: row,
         }
     };
 
-    fn all(&mut self) -> [&mut Row; 12] {
+    fn all(&mut self) -> [&mut Row; 13] {
         [
             &mut self.alnum,
             &mut self.upper,
@@ -85,6 +88,7 @@ impl Rows {
             &mut self.dot,
             &mut self.percent,
             &mut self.escape,
+            &mut self.stop,
             &mut self.word,
             &mut self.start,
             &mut self.head,
@@ -239,6 +243,7 @@ fn scalar(beginnings: &Beginnings, rows: &mut Rows, row: usize, bytes: &[u8; BLO
     rows.dot[row] = bits(&|at| bytes[at] == b'.');
     rows.percent[row] = bits(&|at| matches!(bytes[at], b'%' | b'='));
     rows.escape[row] = bits(&|at| matches!(bytes[at], b'\\' | b'&'));
+    rows.stop[row] = bits(&|at| matches!(bytes[at], b'\n' | b'"' | b',' | b'*' | 0x02 | 0x0C));
     rows.word[row] =
         bits(&|at| beginnings.may_begin([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]));
 }

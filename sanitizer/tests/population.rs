@@ -178,6 +178,19 @@ fn numbers_that_issuers_give_as_examples_hold() {
     }
 }
 
+#[test]
+fn numbers_with_few_digits_behind_letters_are_found_where_no_other_digits_stand() {
+    let policy = Policy::from(Profile::HighRecall);
+    let sanitizer = Sanitizer::new(&policy, PseudonymKey::from_bytes([7; 32])).expect("the tables are right");
+    let mut random = Random(21);
+    for form in ["aGCaa8#@aaaa#####", "aGCaa#a@aaaa#####", "aGCaaaa@aaaa#####"] {
+        let number = of_form("vin-named", form, &mut random).expect("has a check digit");
+        let text = format!("chassis: {number}, of blue colour\n");
+        let found = sanitizer.scan(text.as_bytes(), Format::Text).expect("scans");
+        assert!(found.iter().any(|found| found.rule == "vin"), "{text}");
+    }
+}
+
 /// All checks together must leave most numbers alone, or a number that stands for itself would tell nothing.
 #[test]
 fn few_random_numbers_that_stand_alone_pass_some_check() {

@@ -13,11 +13,12 @@ use std::ops::Range;
 
 use super::{AHEAD, BLOCK, Batch, Beginnings, Rows};
 
-/// Bits of the sorts; `bits_of` reads the last one as it is, and `DIGIT` after a shift by one.
+/// Bits of the sorts; `bits_of` reads the last one as it is, `DIGIT` and `STOP` after a shift.
 const UPPER_A_TO_O: u8 = 1;
 const UPPER_P_TO_Z: u8 = 2;
 const LOWER_A_TO_O: u8 = 4;
 const LOWER_P_TO_Z: u8 = 8;
+const STOP: u8 = 16;
 const HEX_LETTER: u8 = 32;
 const DIGIT: u8 = 64;
 const COLON: u8 = 128;
@@ -49,6 +50,9 @@ const fn low() -> [u8; 16] {
         if half == 0xA {
             bits |= COLON;
         }
+        if matches!(half, 0x2 | 0xA | 0xC) {
+            bits |= STOP;
+        }
         table[half] = bits;
         half += 1;
     }
@@ -57,6 +61,8 @@ const fn low() -> [u8; 16] {
 
 const fn high() -> [u8; 16] {
     let mut table = [0; 16];
+    table[0] = STOP;
+    table[2] = STOP;
     table[3] = DIGIT | COLON;
     table[4] = UPPER_A_TO_O | HEX_LETTER;
     table[5] = UPPER_P_TO_Z;
@@ -100,10 +106,11 @@ fn block(beginnings: &Beginnings, rows: &mut Rows, row: usize, bytes: &[u8; BLOC
     rows.upper[row] = join(7);
     rows.percent[row] = join(8);
     rows.escape[row] = join(9);
+    rows.stop[row] = join(10);
 }
 
 #[target_feature(enable = "avx2")]
-fn half(beginnings: &Beginnings, bytes: &[u8; BLOCK + AHEAD], from: usize) -> [u32; 10] {
+fn half(beginnings: &Beginnings, bytes: &[u8; BLOCK + AHEAD], from: usize) -> [u32; 11] {
     let low_half = _mm256_set1_epi8(0x0F);
     let zero = _mm256_setzero_si256();
     let text = load(bytes, from);
@@ -132,6 +139,7 @@ fn half(beginnings: &Beginnings, bytes: &[u8; BLOCK + AHEAD], from: usize) -> [u
         !none_of(UPPER),
         either(b'%', b'='),
         either(b'\\', b'&'),
+        bits_of(_mm256_slli_epi16::<3>(sorts)),
     ]
 }
 

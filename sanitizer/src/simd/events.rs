@@ -6,6 +6,8 @@ use super::{BLOCK, BLOCKS, Row, Rows};
 pub(crate) const NEAR: u32 = 24;
 /// Digits in that stretch at the least.
 pub(crate) const DIGITS_MIN: u32 = 6;
+/// As many are enough behind a capital: with letters before them, numbers may end in few digits.
+const DIGITS_LETTERED_MIN: u32 = 4;
 
 /// Of each byte of a batch, whether something may stand there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +20,7 @@ pub(crate) struct Events {
     pub(crate) words: [u64; BLOCKS],
     /// Eight letters and digits with a digit among them, or twenty, end for the first time in a row of them.
     pub(crate) runs: [u64; BLOCKS],
-    /// Groups of digits begin, of two and more, with enough of them near.
+    /// Groups of digits begin, of two and more, with enough of them near, before anything that ends numbers.
     pub(crate) numbers: [u64; BLOCKS],
     /// `@`.
     pub(crate) ats: [u64; BLOCKS],
@@ -113,7 +115,7 @@ impl Events {
         self.escapes =
             events(blocks, |at| rows.escape[at] | rows.percent[at] & next(hex, at, 1) & next(hex, at, 2));
         self.runs = runs(blocks, alnum, digit);
-        self.numbers = numbers(blocks, digit);
+        self.numbers = numbers(blocks, rows);
         self.dots = events(blocks, |at| {
             let again = next(dot, at, 2) | next(dot, at, 3) | next(dot, at, 4);
             dot[at] & prev(digit, at, 1) & next(digit, at, 1) & again
@@ -159,16 +161,19 @@ fn runs(blocks: usize, alnum: &Row, digit: &Row) -> [u64; BLOCKS] {
 }
 
 #[inline(always)]
-fn numbers(blocks: usize, digit: &Row) -> [u64; BLOCKS] {
+fn numbers(blocks: usize, Rows { digit, upper, stop, .. }: &Rows) -> [u64; BLOCKS] {
     events(blocks, |at| {
         let mut begin = digit[at] & !prev(digit, at, 1) & next(digit, at, 1);
+        let lettered = prev(upper, at, 1);
         let mut found = 0;
         while begin != 0 {
             let bit = begin.trailing_zeros();
             begin &= begin - 1;
-            let near = digit[at] >> bit | digit[at + 1] << 1 << (BLOCK as u32 - 1 - bit);
-            let enough = (near & ((1 << NEAR) - 1)).count_ones() >= DIGITS_MIN;
-            found |= u64::from(enough) << bit;
+            let near = |row: &Row| row[at] >> bit | row[at + 1] << 1 << (BLOCK as u32 - 1 - bit);
+            let reach = (near(stop) | 1 << NEAR).trailing_zeros();
+            let digits = (near(digit) & ((1 << reach) - 1)).count_ones();
+            let least = if lettered >> bit & 1 == 1 { DIGITS_LETTERED_MIN } else { DIGITS_MIN };
+            found |= u64::from(digits >= least) << bit;
         }
         found
     })
