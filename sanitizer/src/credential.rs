@@ -72,6 +72,15 @@ pub(crate) fn judge(sort: Finder, text: &[u8], found: &Assigned) -> Confidence {
     if confidence == Confidence::Sure && is_pattern(value) { Confidence::Maybe } else { confidence }
 }
 
+/// What a column of this name holds, if credentials: passwords or other secrets.
+pub(crate) fn sort_of(name: &[u8]) -> Option<Finder> {
+    match name::promise(Finder::Secret, name) {
+        Promise::Password => Some(Finder::Password),
+        Promise::Secret => Some(Finder::Secret),
+        Promise::Weak | Promise::About | Promise::Public => None,
+    }
+}
+
 /// Whether the value is the name once more, as in `{"Next-Token", "NextToken"}`.
 fn is_label(name: &[u8], value: &[u8]) -> bool {
     fn letters(text: &[u8]) -> impl Iterator<Item = u8> {

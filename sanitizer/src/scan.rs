@@ -234,8 +234,11 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Keeps what is assigned to a name if it is a credential.
-    fn offer_assigned(&mut self, number: u16, sort: Finder, found: &Assigned) {
+    /// Keeps what is assigned to a name of this sort, `Password` or `Secret`, if it is a credential.
+    fn offer_credential(&mut self, sort: Finder, found: &Assigned) {
+        let words = &self.scanner.words;
+        let rule = if sort == Finder::Password { words.password } else { words.secret };
+        let Some(number) = rule else { return };
         let needed = if self.scanner.thorough { Confidence::Maybe } else { Confidence::Sure };
         let confidence = credential::judge(sort, self.text, found);
         if confidence >= needed {

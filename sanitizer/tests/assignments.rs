@@ -86,6 +86,29 @@ const CASES: &[(&str, &str, &str)] = &[
     ("git-credentials", "https://me:@@git.example.net", "https://git.example.net"),
     ("MySQL", "CREATE USER 'u'@'h' IDENTIFIED BY '@';", "CREATE USER 'u'@'h' IDENTIFIED BY ?;"),
     ("PostgreSQL", "ALTER ROLE app WITH PASSWORD '@';", "ALTER ROLE app WITH PASSWORD NULL;"),
+    (
+        "SQL insert",
+        "INSERT INTO users (name, password, role) VALUES ('u', NULL, 1),\n  ('v', '@', 2);",
+        "INSERT INTO users (name, password, role) VALUES ('u', NULL, 1),\n  ('v', ?, 2);",
+    ),
+    (
+        "SQL insert, last",
+        "insert into t (`id`, `api_key`)\nvalues (1, '@');",
+        "insert into t (`id`, `api_key`) values (?, ?)",
+    ),
+    ("CSV", "user,password,role\nanna,,x\nbert,@,y\n", "user,password,role\nanna,,x\nbert,null,y\n"),
+    (
+        "CSV quotes",
+        "\"user\",\"password\"\r\n\"anna\",\"@\"\r\n",
+        "\"user\",\"password\"\r\n\"anna\",\"\"\r\n",
+    ),
+    ("CSV semicolons", "id;Access Token\n7;@\n", "id;Access Token File\n7;tokens.txt\n"),
+    ("TSV", "host\tdb_password\nh\t@\n", "host\tdb_password\nh\t\n"),
+    (
+        "table",
+        "| user | password |\n|------|----------|\n| anna | @ |\n",
+        "| option | password |\n|--------|----------|\n| type   | string   |\n",
+    ),
     ("JDBC", "jdbc:mysql://db/app?user=a&password=@", "jdbc:mysql://db/app?user=a"),
     ("ADO", "Server=db;User Id=sa;Password=@;Encrypt=true", "Server=db;Integrated Security=true"),
     (

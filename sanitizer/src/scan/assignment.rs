@@ -102,7 +102,7 @@ static SORTS: [u8; 256] = {
 };
 
 /// The name around `at`.
-fn name_around(text: &[u8], at: usize) -> (usize, usize) {
+pub(super) fn name_around(text: &[u8], at: usize) -> (usize, usize) {
     let from = at.saturating_sub(NAME_BYTES_MAX);
     let left = text[from..at].iter().rev().take_while(|byte| in_name(**byte)).count();
     let to = text.len().min(at + NAME_BYTES_MAX);

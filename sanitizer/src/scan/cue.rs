@@ -350,7 +350,7 @@ impl Cue {
         // A word within another one, as `dob` in `adobe`: only a capital begins one there.
         let within = inner(before) && !text[start].is_ascii_uppercase();
         if self == Self::Column {
-            return table::columns(search, rules, start);
+            return table::columns(search, start);
         }
         if let Some(rule) = rules.name {
             match self {

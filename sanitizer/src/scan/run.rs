@@ -47,7 +47,6 @@ pub(super) struct Runs {
     uuid: Option<u16>,
     wallet_key: Option<u16>,
     wallet_address: Option<u16>,
-    secret: Option<u16>,
 }
 
 /// Where the last run that was looked at ends.
@@ -81,11 +80,8 @@ impl Runs {
             let prefix = if let Form::Token { prefix, .. } = &rule.form { &prefix[..] } else { &[] };
             prefix.iter().flat_map(move |text| heads(text, rule)).map(move |text| (text, true, number))
         });
-        let secret = finder(rules, Finder::Secret);
-        let stems = secret
-            .iter()
-            .flat_map(|_| credential::WEAK_STEMS)
-            .map(|stem| (stem.as_bytes().to_vec(), false, STEM));
+        let weak = finder(rules, Finder::Secret).map_or(&[][..], |_| &credential::WEAK_STEMS[..]);
+        let stems = weak.iter().map(|stem| (stem.as_bytes().to_vec(), false, STEM));
         let words = numbered().flat_map(|(number, rule)| {
             let words = if let Form::Keyed { words, .. } = &rule.form { &words[..] } else { &[] };
             words.iter().map(move |text| (text.clone().into_bytes(), false, number))
@@ -93,7 +89,6 @@ impl Runs {
         Self {
             prefixes: Literals::new(prefixes),
             words: Literals::new(words.chain(stems)),
-            secret,
             random: finder(rules, Finder::Random),
             uuid: finder(rules, Finder::Uuid),
             wallet_key: finder(rules, Finder::WalletKey),
@@ -195,10 +190,9 @@ impl Runs {
 
     /// What is assigned to the name around `name`, if it stands in the run.
     fn assigned(&self, search: &mut Search<'_>, name: usize, start: usize, end: usize) {
-        let Some(number) = self.secret else { return };
         let Some(found) = assignment::read(search.text, name) else { return };
         if found.start < end && found.end > start {
-            search.offer_assigned(number, Finder::Secret, &found);
+            search.offer_credential(Finder::Secret, &found);
         }
     }
 

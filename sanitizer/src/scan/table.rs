@@ -1,11 +1,14 @@
-//! Columns of persons: CSV and its like below a header, and the rows of an SQL `INSERT`.
+//! Columns of persons and of credentials: CSV and its like below a header, and the rows of an SQL `INSERT`.
 //!
 //! A header says what stands in each column; every cell of a column for names, streets or dates of birth is one, however it
-//! is written.
+//! is written; one of a column for passwords or tokens is judged as what is assigned to such a name.
 
-use super::Search;
-use super::cue::Persons;
+use std::ops::Range;
+
+use super::assignment::{Assigned, Manner};
 use super::date::date_at;
+use super::{Search, credential};
+use crate::rules::Finder;
 use crate::work;
 
 /// Bytes of a header at the most.
@@ -20,6 +23,8 @@ const CELL_BYTES: usize = 200;
 /// What stands in a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Column {
+    /// A password or another secret, by a name that ends and begins there.
+    Credential(Finder, usize, usize),
     Name,
     /// A name if other columns are of a person.
     Perhaps,
@@ -123,9 +128,14 @@ const PERSONAL: [&str; 14] = [
 ];
 
 impl Column {
-    fn of(header: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(header).to_lowercase();
-        let name: String = text.chars().filter(|c| c.is_alphanumeric()).collect();
+    /// By its name in the header.
+    fn of(text: &[u8], at: Range<usize>) -> Self {
+        let header = &text[at.clone()];
+        if let Some(sort) = credential::sort_of(header) {
+            return Self::Credential(sort, at.start, at.end);
+        }
+        let lower = String::from_utf8_lossy(header).to_lowercase();
+        let name: String = lower.chars().filter(|c| c.is_alphanumeric()).collect();
         let is = |list: &[&str]| list.contains(&name.as_str());
         match () {
             () if is(&NAMES) => Self::Name,
@@ -138,8 +148,15 @@ impl Column {
     }
 }
 
+/// Whether the name of a column may end there: before a separator, or the end of the header.
+pub(super) fn may_end(text: &[u8], name_end: usize) -> bool {
+    let closed = name_end + usize::from(matches!(text.get(name_end), Some(b'"' | b'\'' | b'`' | b']')));
+    let blank = usize::from(text.get(closed) == Some(&b' '));
+    matches!(text.get(closed + blank), Some(b',' | b';' | b'|' | b'\t' | b')' | b'\r' | b'\n'))
+}
+
 /// At a column's name, which begins at `cue`: reads the header around it and the rows below.
-pub(super) fn columns(search: &mut Search<'_>, rules: &Persons, cue: usize) {
+pub(super) fn columns(search: &mut Search<'_>, cue: usize) {
     let text = search.text;
     if cue < search.tabled {
         return;
@@ -156,8 +173,8 @@ pub(super) fn columns(search: &mut Search<'_>, rules: &Persons, cue: usize) {
     let open = text[start..cue].iter().rposition(|b| *b == b'(').map(|at| start + at + 1);
     let close = text[cue..end].iter().position(|b| *b == b')').map(|at| cue + at);
     if let (Some(open), Some(close)) = (open, close) {
-        if let Some(header) = header(&text[open..close], b',') {
-            search.tabled = inserted(search, rules, &header, close + 1);
+        if let Some(header) = header(text, open..close, b',') {
+            search.tabled = inserted(search, &header, close + 1);
         }
         return;
     }
@@ -165,17 +182,19 @@ pub(super) fn columns(search: &mut Search<'_>, rules: &Persons, cue: usize) {
     else {
         return;
     };
-    let Some(header) = header(&text[start..end], separator) else { return };
+    let Some(header) = header(text, start..end, separator) else { return };
     let mut at = end + 1;
     while at < text.len() {
-        let Some(next) = row(search, rules, &header, (at, separator)) else { break };
+        let Some(next) = row(search, &header, (at, separator)) else { break };
         at = next;
     }
     search.tabled = at.max(end);
 }
 
-/// The columns of a header, if it is one of persons: short names, none of them a value.
-fn header(line: &[u8], separator: u8) -> Option<Vec<Column>> {
+/// The columns of a header, if it is one of persons or credentials: short names, none of them a value.
+fn header(text: &[u8], line: Range<usize>, separator: u8) -> Option<Vec<Column>> {
+    let start = line.start;
+    let line = &text[line];
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let named = |cell: &[u8]| {
         let cell = cell.trim_ascii();
@@ -192,24 +211,32 @@ fn header(line: &[u8], separator: u8) -> Option<Vec<Column>> {
     if cells().count() < 2 || cells().count() > COLUMNS_MAX || !cells().all(named) {
         return None;
     }
-    let mut columns: Vec<Column> = cells().map(Column::of).collect();
-    let personal = columns.iter().filter(|column| !matches!(column, Column::Other | Column::Perhaps)).count();
-    for column in columns.iter_mut().filter(|column| **column == Column::Perhaps) {
-        *column = if personal > 0 { Column::Name } else { Column::Other };
+    let mut at = start;
+    let mut columns: Vec<Column> = cells()
+        .map(|cell| {
+            let from = at;
+            at += cell.len() + 1;
+            Column::of(text, from..from + cell.len())
+        })
+        .collect();
+    let personal =
+        |column: &Column| matches!(column, Column::Name | Column::Address | Column::Birth | Column::Personal);
+    // Lists of arguments are indented, or end with a comma; tables of text have bars at both ends.
+    let listed = separator != b'|'
+        && (line.first().is_some_and(u8::is_ascii_whitespace)
+            || cells().any(|cell| cell.trim_ascii().is_empty()));
+    if listed {
+        let credential = |column: &&mut Column| matches!(column, Column::Credential(..));
+        columns.iter_mut().filter(credential).for_each(|column| *column = Column::Other);
     }
-    columns
-        .iter()
-        .any(|column| matches!(column, Column::Name | Column::Address | Column::Birth))
-        .then_some(columns)
+    let perhaps = if columns.iter().any(personal) { Column::Name } else { Column::Other };
+    columns.iter_mut().filter(|column| **column == Column::Perhaps).for_each(|column| *column = perhaps);
+    let read = |column: &Column| !matches!(column, Column::Personal | Column::Other);
+    columns.iter().any(read).then_some(columns)
 }
 
 /// Takes out a row's cells; behind its line, `None` where it is no row of this table.
-fn row(
-    search: &mut Search<'_>,
-    rules: &Persons,
-    header: &[Column],
-    (start, separator): (usize, u8),
-) -> Option<usize> {
+fn row(search: &mut Search<'_>, header: &[Column], (start, separator): (usize, u8)) -> Option<usize> {
     let text = search.text;
     let to = text.len().min(start + ROW_BYTES);
     let mut cells: Vec<(usize, usize)> = Vec::with_capacity(header.len());
@@ -247,13 +274,13 @@ fn row(
         return None;
     }
     for (column, (from, to)) in header.iter().zip(cells) {
-        cell(search, rules, *column, from, to);
+        cell(search, *column, from, to);
     }
     Some(next)
 }
 
 /// The rows of `VALUES (…), (…)`; behind the last.
-fn inserted(search: &mut Search<'_>, rules: &Persons, header: &[Column], from: usize) -> usize {
+fn inserted(search: &mut Search<'_>, header: &[Column], from: usize) -> usize {
     let text = search.text;
     let spaces = |at: usize| {
         at + text[at.min(text.len())..].iter().take(256).take_while(|b| b.is_ascii_whitespace()).count()
@@ -275,7 +302,7 @@ fn inserted(search: &mut Search<'_>, rules: &Persons, header: &[Column], from: u
                 while end < to && (text[end] != b'\'' || text.get(end + 1) == Some(&b'\'')) {
                     end += 1 + usize::from(matches!(text[end], b'\'' | b'\\'));
                 }
-                cell(search, rules, *column, start.min(to), end.min(to));
+                cell(search, *column, start.min(to), end.min(to));
                 at = end + 1;
             } else {
                 at +=
@@ -299,24 +326,31 @@ fn inserted(search: &mut Search<'_>, rules: &Persons, header: &[Column], from: u
     at
 }
 
-fn cell(search: &mut Search<'_>, rules: &Persons, column: Column, start: usize, end: usize) {
+fn cell(search: &mut Search<'_>, column: Column, start: usize, end: usize) {
     let text = search.text;
     let lead = text[start..end].iter().take_while(|b| matches!(b, b' ' | b'\'')).count();
     let value = text[start + lead..end].trim_ascii_end();
     let start = start + lead;
+    let end = start + value.len();
     let letters = value.iter().filter(|b| b.is_ascii_alphabetic() || **b >= 0x80).count();
     let null = value.eq_ignore_ascii_case(b"null") || value.eq_ignore_ascii_case(b"none");
-    if value.is_empty() || value.len() > CELL_BYTES || null {
+    if value.is_empty() || null {
         return;
     }
+    let persons = search.scanner.persons;
     let rule = match column {
-        Column::Name if letters >= 2 && !value.iter().any(u8::is_ascii_digit) => rules.name,
-        Column::Address if letters >= 2 => rules.address,
-        Column::Birth if date_at(text, start).is_some() => rules.birth,
+        Column::Credential(sort, name, name_end) => {
+            let found = Assigned { name, name_end, start, end, manner: Manner::Listed };
+            return search.offer_credential(sort, &found);
+        }
+        _ if value.len() > CELL_BYTES => None,
+        Column::Name if letters >= 2 && !value.iter().any(u8::is_ascii_digit) => persons.name,
+        Column::Address if letters >= 2 => persons.address,
+        Column::Birth if date_at(text, start).is_some() => persons.birth,
         _ => None,
     };
     if let Some(rule) = rule {
-        search.offer(rule, start, start + value.len());
+        search.offer(rule, start, end);
     }
 }
 

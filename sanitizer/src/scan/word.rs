@@ -5,7 +5,7 @@
 
 use super::cue::{CUES, Cue, Persons};
 use super::literals::Literals;
-use super::{Search, assignment, finder};
+use super::{Search, assignment, finder, table};
 use crate::SanitizeError;
 use crate::credential;
 use crate::rules::{Finder, Form, Rule};
@@ -24,8 +24,8 @@ pub(super) struct Words {
     hooks: Vec<Hook>,
     /// For each expression, its rule.
     expressions: Vec<u16>,
-    password: Option<u16>,
-    secret: Option<u16>,
+    pub(super) password: Option<u16>,
+    pub(super) secret: Option<u16>,
 }
 
 /// What a word stands for, and how many bytes before the place that was looked up it begins.
@@ -143,8 +143,8 @@ impl Words {
         }
         match hook.meaning {
             Meaning::Anchor(expression) => self.open(search, expression, start)?,
-            Meaning::Password => assigned(search, start, self.password, Finder::Password),
-            Meaning::Secret => assigned(search, start, self.secret, Finder::Secret),
+            Meaning::Password => assigned(search, start, Finder::Password),
+            Meaning::Secret => assigned(search, start, Finder::Secret),
             Meaning::Person(cue) => cue.look(search, &search.scanner.persons, start, end),
         }
         Ok(())
@@ -204,8 +204,8 @@ impl Words {
     }
 }
 
-pub(super) fn assigned(search: &mut Search<'_>, place: usize, rule: Option<u16>, sort: Finder) {
-    let Some(number) = rule else { return };
+/// Offers what is assigned to the name around `place`, or stands in the column of that name.
+pub(super) fn assigned(search: &mut Search<'_>, place: usize, sort: Finder) {
     if !search.within.may_read(place) {
         return;
     }
@@ -215,9 +215,12 @@ pub(super) fn assigned(search: &mut Search<'_>, place: usize, rule: Option<u16>,
     while let Some(found) = next {
         work::count(found.end - found.start);
         search.within.read(place, found.start, found.end);
-        search.offer_assigned(number, sort, &found);
+        search.offer_credential(sort, &found);
         values += 1;
         next = (values < LIST_MAX).then(|| assignment::next_in_list(search.text, &found)).flatten();
+    }
+    if table::may_end(search.text, assignment::name_around(search.text, place).1) {
+        table::columns(search, place);
     }
 }
 

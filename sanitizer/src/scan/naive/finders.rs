@@ -94,11 +94,11 @@ fn assigned(search: &mut Search<'_>) {
         (&credential::SECRET_STEMS[..], Finder::Secret),
     ];
     for (stems, sort) in stems {
-        let rule = finder(&search.scanner.rules, sort);
         for stem in stems {
             for at in occurrences(search.text, stem.as_bytes(), false) {
                 search.within = word::Within::default();
-                word::assigned(search, at, rule, sort);
+                search.tabled = 0;
+                word::assigned(search, at, sort);
             }
         }
     }
