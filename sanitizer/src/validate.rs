@@ -1,6 +1,7 @@
 //! Checksums: numbers that have the form of an account or an id, but not its check digits, are something else.
 
 use serde::Deserialize;
+use smallvec::SmallVec;
 
 mod american;
 mod asian;
@@ -415,7 +416,7 @@ fn is_dialled(value: &[u8]) -> bool {
 }
 
 /// The letters and digits of a value, in upper case.
-fn compact(value: &[u8]) -> Vec<u8> {
+fn compact(value: &[u8]) -> SmallVec<[u8; 36]> {
     value.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_uppercase).collect()
 }
 

@@ -32,8 +32,9 @@ const LINE_MAX: usize = 64;
 /// The rules of numbers.
 #[derive(Debug)]
 pub(super) struct Numbers {
-    /// By the length of a number without separators: rule, and which of its formats.
-    by_length: Vec<Vec<(u16, usize)>>,
+    /// By the length of a number without separators, those of digits alone and those with letters: rule, and which of its
+    /// formats.
+    by_length: Vec<[Vec<(u16, usize)>; 2]>,
     /// By how many digits it begins with; those that begin otherwise at 0.
     written: Vec<Written>,
     /// Words that announce a number, with its rule.
@@ -43,19 +44,23 @@ pub(super) struct Numbers {
 /// Formats that begin with so many digits.
 #[derive(Debug, Default)]
 struct Written {
-    /// Rule, and which of its formats.
-    formats: Vec<(u16, usize)>,
-    /// What may stand behind the digits.
+    /// Rule, which of its formats, and what may stand behind the digits in it.
+    formats: Vec<(u16, usize, Next)>,
+    /// What may stand behind the digits in any of them.
     next: Next,
 }
 
 /// Bytes, a bit each.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy)]
 struct Next([u64; 4]);
 
 impl Next {
     fn add(&mut self, byte: u8) {
         self.0[usize::from(byte / 64)] |= 1 << (byte % 64);
+    }
+
+    fn join(&mut self, other: Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(bits, more)| *bits |= more);
     }
 
     fn has(&self, byte: u8) -> bool {
@@ -164,23 +169,26 @@ impl Numbers {
                     rule.context.iter().map(move |word| (word.clone().into_bytes(), false, number as u16))
                 },
             );
-        let mut by_length = vec![Vec::new(); LENGTH_MAX + 1];
+        let mut by_length = vec![[Vec::new(), Vec::new()]; LENGTH_MAX + 1];
         let mut by_digits: Vec<Written> =
             std::iter::repeat_with(Written::default).take(LENGTH_MAX + 1).collect();
         for (number, rule) in rules.iter().enumerate() {
             let Form::Number { compact, written } = &rule.form else { continue };
             for (which, body) in compact.iter().enumerate() {
                 let lengths = template::shortest(body)..=template::longest(body).min(LENGTH_MAX);
-                for rules in &mut by_length[lengths] {
-                    rules.push((number as u16, which));
+                for of_length in &mut by_length[lengths] {
+                    let fitting = of_length.iter_mut().zip(sorts(body)).filter(|(_, may)| *may);
+                    fitting.for_each(|(formats, _)| formats.push((number as u16, which)));
                 }
             }
             for (which, body) in written.iter().enumerate() {
                 for digits in first_digits(body) {
                     let written = &mut by_digits[digits];
-                    written.formats.push((number as u16, which));
-                    let next = |byte: &u8| digits == 0 || may_follow(body, *byte);
-                    (0..=u8::MAX).filter(next).for_each(|byte| written.next.add(byte));
+                    let mut next = Next::default();
+                    let follows = |byte: &u8| digits == 0 || may_follow(body, *byte);
+                    (0..=u8::MAX).filter(follows).for_each(|byte| next.add(byte));
+                    written.next.join(next);
+                    written.formats.push((number as u16, which, next));
                 }
             }
         }
@@ -252,7 +260,7 @@ impl Numbers {
         if is_counted(&number) {
             return;
         }
-        for (owner, which) in self.by_length.get(number.len()).into_iter().flatten() {
+        for (owner, which) in self.of_length(&number) {
             let rule = &search.scanner.rules[usize::from(*owner)];
             let Form::Number { compact, .. } = &rule.form else { continue };
             let fits = template::match_at(&compact[*which], &number, 0) == Some(number.len());
@@ -264,6 +272,12 @@ impl Numbers {
         }
     }
 
+    /// What numbers of so many characters, and of such, may be: rule, and which of its formats.
+    fn of_length(&self, number: &[u8]) -> &[(u16, usize)] {
+        let lettered = usize::from(!number.iter().all(u8::is_ascii_digit));
+        self.by_length.get(number.len()).map_or(&[], |by| &by[lettered])
+    }
+
     fn as_written(&self, search: &mut Search<'_>, start: usize) -> Option<usize> {
         let text = search.text;
         let digits = text[start..].iter().take(LENGTH_MAX).take_while(|byte| byte.is_ascii_digit()).count();
@@ -272,7 +286,10 @@ impl Numbers {
         if !written.next.has(next) {
             return None;
         }
-        for (number, which) in &written.formats {
+        for (number, which, follows) in &written.formats {
+            if !follows.has(next) {
+                continue;
+            }
             let rule = &search.scanner.rules[usize::from(*number)];
             let Form::Number { written, .. } = &rule.form else { continue };
             work::count(1);
@@ -293,10 +310,10 @@ impl Numbers {
         for length in (DIGITS_MIN as usize..=compact.length).rev() {
             let end = compact.ends[length - 1];
             let cut = text.get(end).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
-            if self.by_length[length].is_empty() || cut {
+            if cut {
                 continue;
             }
-            for (number, which) in &self.by_length[length] {
+            for (number, which) in self.of_length(&compact.bytes[..length]) {
                 let rule = &search.scanner.rules[usize::from(*number)];
                 let Form::Number { compact: formats, .. } = &rule.form else { continue };
                 work::count(1);
@@ -339,6 +356,23 @@ fn is_dotted(text: &[u8]) -> bool {
 fn is_counted(number: &[u8]) -> bool {
     let steps = |by: u8| number.windows(2).all(|pair| (pair[1] + 10 - pair[0]) % 10 == by);
     number.iter().all(u8::is_ascii_digit) && (steps(1) || steps(9))
+}
+
+/// Whether texts of a format may be digits and nothing else, and whether they may hold something else.
+fn sorts(body: &[template::Piece]) -> [bool; 2] {
+    let digits = |piece: &template::Piece| match piece {
+        template::Piece::Literal(text) => text.bytes().all(|byte| byte.is_ascii_digit()),
+        template::Piece::Run { alphabet, min, .. } => {
+            *min == 0 || (b'0'..=b'9').any(|digit| alphabet.has(digit))
+        }
+        template::Piece::Made(_) => true,
+    };
+    let other = |piece: &template::Piece| match piece {
+        template::Piece::Literal(text) => text.bytes().any(|byte| !byte.is_ascii_digit()),
+        template::Piece::Run { alphabet, .. } => alphabet.name != "digit",
+        template::Piece::Made(_) => true,
+    };
+    [body.iter().all(digits), body.iter().any(other)]
 }
 
 /// Whether a byte may stand behind the digits that a format begins with; what is behind the whole is not its own.

@@ -1,13 +1,18 @@
 //! What check digits are made of: weighted sums, Luhn, Verhoeff, the systems of ISO 7064. No issuer's rule stands here.
 
+use smallvec::SmallVec;
+
 /// The digits of a number that is `N` digits and nothing else.
 pub(super) fn exactly<const N: usize>(number: &[u8]) -> Option<[u32; N]> {
     let number: &[u8; N] = number.try_into().ok()?;
     number.iter().all(u8::is_ascii_digit).then(|| number.map(|b| u32::from(b - b'0')))
 }
 
+/// Digits, in place as far as numbers of persons have so many.
+pub(super) type Digits = SmallVec<[u32; 20]>;
+
 /// The digits of a number that has nothing else.
-pub(super) fn digits(number: &[u8]) -> Option<Vec<u32>> {
+pub(super) fn digits(number: &[u8]) -> Option<Digits> {
     number.iter().all(u8::is_ascii_digit).then(|| number.iter().map(|b| u32::from(b - b'0')).collect())
 }
 
@@ -124,7 +129,7 @@ pub(super) fn icao(field: &[u8]) -> Option<u32> {
 mod tests {
     use super::*;
 
-    fn digits_of(text: &str) -> Vec<u32> {
+    fn digits_of(text: &str) -> Digits {
         digits(text.as_bytes()).expect("digits")
     }
 
