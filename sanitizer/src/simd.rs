@@ -47,7 +47,7 @@ struct Rows {
     percent: Row,
     /// `\\` and `&`: they begin escapes and entities.
     escape: Row,
-    /// Line feed, `"`, `,` and `*`, and the controls 2 and 12: no number goes on behind them.
+    /// What no number of several groups holds: all but letters, digits, space and `( ) + - . /`.
     stop: Row,
     /// Where one of the words that count anywhere may begin: all places where one does, and some others.
     word: Row,
@@ -243,7 +243,8 @@ fn scalar(beginnings: &Beginnings, rows: &mut Rows, row: usize, bytes: &[u8; BLO
     rows.dot[row] = bits(&|at| bytes[at] == b'.');
     rows.percent[row] = bits(&|at| matches!(bytes[at], b'%' | b'='));
     rows.escape[row] = bits(&|at| matches!(bytes[at], b'\\' | b'&'));
-    rows.stop[row] = bits(&|at| matches!(bytes[at], b'\n' | b'"' | b',' | b'*' | 0x02 | 0x0C));
+    let joins = |byte: u8| matches!(byte, b' ' | b'(' | b')' | b'+' | b'-' | b'.' | b'/');
+    rows.stop[row] = bits(&|at| !bytes[at].is_ascii_alphanumeric() && !joins(bytes[at]));
     rows.word[row] =
         bits(&|at| beginnings.may_begin([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]));
 }

@@ -177,7 +177,7 @@ pub(crate) fn match_at(pieces: &[Piece], text: &[u8], at: usize) -> Option<usize
 }
 
 /// Whether a text of these pieces may begin with this byte, or where a text ends.
-fn may_begin(pieces: &[Piece], first: Option<&u8>) -> bool {
+pub(crate) fn may_begin(pieces: &[Piece], first: Option<&u8>) -> bool {
     match pieces.first() {
         Some(Piece::Literal(literal)) => literal.is_empty() || literal.as_bytes().first() == first,
         Some(Piece::Run { alphabet, min, .. }) => *min == 0 || first.is_some_and(|b| alphabet.has(*b)),

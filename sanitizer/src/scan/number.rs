@@ -185,7 +185,7 @@ impl Numbers {
                 for digits in first_digits(body) {
                     let written = &mut by_digits[digits];
                     let mut next = Next::default();
-                    let follows = |byte: &u8| digits == 0 || may_follow(body, *byte);
+                    let follows = |byte: &u8| may_follow(body, digits, *byte);
                     (0..=u8::MAX).filter(follows).for_each(|byte| next.add(byte));
                     written.next.join(next);
                     written.formats.push((number as u16, which, next));
@@ -375,13 +375,11 @@ fn sorts(body: &[template::Piece]) -> [bool; 2] {
     [body.iter().all(digits), body.iter().any(other)]
 }
 
-/// Whether a byte may stand behind the digits that a format begins with; what is behind the whole is not its own.
-fn may_follow(body: &[template::Piece], byte: u8) -> bool {
-    match body.get(1) {
-        Some(template::Piece::Literal(text)) => text.as_bytes().first() == Some(&byte),
-        Some(template::Piece::Run { alphabet, min, .. }) => *min == 0 || alphabet.has(byte),
-        _ => true,
-    }
+/// Whether a byte may stand behind the digits that a format begins with, or at its beginning if it has none there; what is
+/// behind the whole is not its own.
+fn may_follow(body: &[template::Piece], digits: usize, byte: u8) -> bool {
+    let rest = if digits == 0 { body } else { body.get(1..).unwrap_or_default() };
+    template::may_begin(rest, Some(&byte))
 }
 
 /// With how many digits a text of this format may begin.

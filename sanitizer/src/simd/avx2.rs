@@ -13,12 +13,13 @@ use std::ops::Range;
 
 use super::{AHEAD, BLOCK, Batch, Beginnings, Rows};
 
-/// Bits of the sorts; `bits_of` reads the last one as it is, `DIGIT` and `STOP` after a shift.
+/// Bits of the sorts; `bits_of` reads the last one as it is, and `DIGIT` after a shift by one.
 const UPPER_A_TO_O: u8 = 1;
 const UPPER_P_TO_Z: u8 = 2;
 const LOWER_A_TO_O: u8 = 4;
 const LOWER_P_TO_Z: u8 = 8;
-const STOP: u8 = 16;
+/// Space and `( ) + - . /`.
+const JOINS: u8 = 16;
 const HEX_LETTER: u8 = 32;
 const DIGIT: u8 = 64;
 const COLON: u8 = 128;
@@ -50,8 +51,8 @@ const fn low() -> [u8; 16] {
         if half == 0xA {
             bits |= COLON;
         }
-        if matches!(half, 0x2 | 0xA | 0xC) {
-            bits |= STOP;
+        if matches!(half, 0x0 | 0x8 | 0x9 | 0xB | 0xD | 0xE | 0xF) {
+            bits |= JOINS;
         }
         table[half] = bits;
         half += 1;
@@ -61,8 +62,7 @@ const fn low() -> [u8; 16] {
 
 const fn high() -> [u8; 16] {
     let mut table = [0; 16];
-    table[0] = STOP;
-    table[2] = STOP;
+    table[2] = JOINS;
     table[3] = DIGIT | COLON;
     table[4] = UPPER_A_TO_O | HEX_LETTER;
     table[5] = UPPER_P_TO_Z;
@@ -139,7 +139,7 @@ fn half(beginnings: &Beginnings, bytes: &[u8; BLOCK + AHEAD], from: usize) -> [u
         !none_of(UPPER),
         either(b'%', b'='),
         either(b'\\', b'&'),
-        bits_of(_mm256_slli_epi16::<3>(sorts)),
+        none_of(ALNUM | JOINS),
     ]
 }
 

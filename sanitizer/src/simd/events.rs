@@ -6,8 +6,6 @@ use super::{BLOCK, BLOCKS, Row, Rows};
 pub(crate) const NEAR: u32 = 24;
 /// Digits in that stretch at the least.
 pub(crate) const DIGITS_MIN: u32 = 6;
-/// As many are enough behind a capital: with letters before them, numbers may end in few digits.
-const DIGITS_LETTERED_MIN: u32 = 4;
 
 /// Of each byte of a batch, whether something may stand there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +18,8 @@ pub(crate) struct Events {
     pub(crate) words: [u64; BLOCKS],
     /// Eight letters and digits with a digit among them, or twenty, end for the first time in a row of them.
     pub(crate) runs: [u64; BLOCKS],
-    /// Groups of digits begin, of two and more, with enough of them near, before anything that ends numbers.
+    /// Groups of digits begin, of two and more, with enough of them near, before anything that ends numbers; four in a row
+    /// are enough behind a capital: with letters before them, numbers may end in few digits.
     pub(crate) numbers: [u64; BLOCKS],
     /// `@`.
     pub(crate) ats: [u64; BLOCKS],
@@ -163,17 +162,23 @@ fn runs(blocks: usize, alnum: &Row, digit: &Row) -> [u64; BLOCKS] {
 #[inline(always)]
 fn numbers(blocks: usize, Rows { digit, upper, stop, .. }: &Rows) -> [u64; BLOCKS] {
     events(blocks, |at| {
-        let mut begin = digit[at] & !prev(digit, at, 1) & next(digit, at, 1);
-        let lettered = prev(upper, at, 1);
-        let mut found = 0;
+        let digits = |places| next(digit, at, places);
+        let stops = |places| next(stop, at, places);
+        let mut begin = digit[at] & !prev(digit, at, 1) & digits(1);
+        if begin == 0 {
+            return 0;
+        }
+        // Short ones that nothing follows: `12,` and `1024]`.
+        let short = stops(2) | digits(2) & (stops(3) | digits(3) & (stops(4) | digits(4) & stops(5)));
+        let mut found = begin & prev(upper, at, 1) & digits(2) & digits(3);
+        begin &= !(found | short);
         while begin != 0 {
             let bit = begin.trailing_zeros();
             begin &= begin - 1;
             let near = |row: &Row| row[at] >> bit | row[at + 1] << 1 << (BLOCK as u32 - 1 - bit);
             let reach = (near(stop) | 1 << NEAR).trailing_zeros();
-            let digits = (near(digit) & ((1 << reach) - 1)).count_ones();
-            let least = if lettered >> bit & 1 == 1 { DIGITS_LETTERED_MIN } else { DIGITS_MIN };
-            found |= u64::from(digits >= least) << bit;
+            let enough = (near(digit) & ((1 << reach) - 1)).count_ones() >= DIGITS_MIN;
+            found |= u64::from(enough) << bit;
         }
         found
     })
