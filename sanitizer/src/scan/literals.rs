@@ -43,6 +43,13 @@ impl Literals {
         Self { short: Table::new(short, slot_of_three), long: Table::new(long, slot_of_four) }
     }
 
+    /// Whether one may stand at `at`, told by the first bytes: seldom where none does.
+    #[inline(always)]
+    pub(super) fn may_stand(&self, text: &[u8], at: usize) -> bool {
+        let head = head(text.get(at..).unwrap_or_default());
+        is_taken(&self.long.taken, slot_of_four(head)) || is_taken(&self.short.taken, slot_of_three(head))
+    }
+
     /// Those that stand at `at`, with their lengths.
     #[inline]
     pub(super) fn at<'a>(&'a self, text: &'a [u8], at: usize) -> impl Iterator<Item = (u16, usize)> + 'a {
@@ -95,12 +102,17 @@ impl Entry {
 }
 
 /// The first four bytes, folded; what is not there is as zero.
-#[inline]
+#[inline(always)]
 fn head(text: &[u8]) -> u32 {
     folded(match text.first_chunk() {
         Some(head) => *head,
-        None => std::array::from_fn(|at| text.get(at).copied().unwrap_or_default()),
+        None => short(text),
     })
+}
+
+#[cold]
+fn short(text: &[u8]) -> [u8; 4] {
+    std::array::from_fn(|at| text.get(at).copied().unwrap_or_default())
 }
 
 #[cfg(test)]

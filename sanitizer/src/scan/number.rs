@@ -132,7 +132,11 @@ impl Context {
         let from = self.through.max(start.saturating_sub(CONTEXT_BYTES + WORD_BYTES));
         work::count(start - from);
         self.words.retain(|(_, end)| end + 2 * CONTEXT_BYTES > start);
-        search.starts.each(text, from, start, |at| self.note(numbers, text, at));
+        search.starts.each(text, from, start, |at| {
+            if numbers.context.may_stand(text, at) {
+                self.note(numbers, text, at);
+            }
+        });
         if !text[from..start].is_ascii() {
             // Scripts without capitals, or without blanks between words: a word may begin at each character.
             let begins = |at: &usize| text[*at] >= 0xC2;

@@ -15,8 +15,8 @@ use crate::work;
 const LENGTH_MIN: usize = 8;
 /// How far before a value its word may stand.
 const WORD_BYTES: usize = 80;
-/// Word hits taken note of for one run; further ones are of text that is all names of services.
-const HITS_MAX: usize = 24;
+/// Words taken note of at once; further ones are of text that is all names of services.
+const WORDS_MAX: usize = 24;
 /// Of a longer run, only so much is looked through for values by words; tokens are looked for in all of it.
 const KEYED_BYTES_MAX: usize = 4096;
 
@@ -49,10 +49,23 @@ pub(super) struct Runs {
     wallet_address: Option<u16>,
 }
 
-/// Where the last run that was looked at ends.
+/// What is known of the text before the next run.
 #[derive(Debug, Default)]
 pub(super) struct Walk {
+    /// Where the last run that was looked at ends.
     done: usize,
+    /// Through where words were looked for.
+    through: usize,
+    /// The last words that announce values.
+    words: Vec<Word>,
+}
+
+/// A word that announces values: where it stands, and the rule, or [`STEM`].
+#[derive(Debug, Clone, Copy)]
+struct Word {
+    start: usize,
+    end: usize,
+    rule: u16,
 }
 
 impl Walk {
@@ -68,7 +81,7 @@ impl Walk {
         let run = &text[place - before..end];
         if run.len() >= LENGTH_MIN && !is_number(run) {
             search.hints.run(text, place - before, end);
-            runs.look(search, place - before, end);
+            runs.look(search, self, place - before, end);
         }
     }
 }
@@ -97,9 +110,9 @@ impl Runs {
     }
 
     /// Looks at the run `start..end`.
-    fn look(&self, search: &mut Search<'_>, start: usize, end: usize) {
+    fn look(&self, search: &mut Search<'_>, walk: &mut Walk, start: usize, end: usize) {
         self.tokens(search, start, end);
-        self.keyed(search, start, end.min(start + KEYED_BYTES_MAX));
+        self.keyed(search, walk, start, end.min(start + KEYED_BYTES_MAX));
         self.unknown(search, start, end);
     }
 
@@ -123,7 +136,8 @@ impl Runs {
                 count += 1;
             });
             for at in &places[..count] {
-                if *at == 0 || !text[at - 1].is_ascii_alphanumeric() {
+                let apart = *at == 0 || !text[at - 1].is_ascii_alphanumeric();
+                if apart && self.prefixes.may_stand(text, *at) {
                     self.token(search, *at, 0);
                 }
             }
@@ -149,20 +163,30 @@ impl Runs {
         }
     }
 
-    fn keyed(&self, search: &mut Search<'_>, start: usize, end: usize) {
+    /// Takes note of the words before and in the run `start..end`; those of the run before are known.
+    fn announced(&self, search: &Search<'_>, walk: &mut Walk, start: usize, end: usize) {
         let text = search.text;
-        work::count(end - start + WORD_BYTES);
-        let mut hits = [(0u16, 0usize); HITS_MAX];
-        let mut count = 0;
-        search.starts.each(text, start.saturating_sub(WORD_BYTES), end, |at| {
-            for (number, length) in self.words.at(text, at) {
-                if count < HITS_MAX && !pseudonym::within_token(text, at) {
-                    hits[count] = (number, at + length);
-                    count += 1;
+        let reach = start.saturating_sub(WORD_BYTES);
+        let from = reach.max(walk.through);
+        work::count(end.saturating_sub(from));
+        walk.words.retain(|word| word.start >= reach);
+        search.starts.each(text, from, end, |at| {
+            if !self.words.may_stand(text, at) {
+                return;
+            }
+            for (rule, length) in self.words.at(text, at) {
+                if walk.words.len() < WORDS_MAX && !pseudonym::within_token(text, at) {
+                    walk.words.push(Word { start: at, end: at + length, rule });
                 }
             }
         });
-        for (number, word_end) in &hits[..count] {
+        walk.through = end;
+    }
+
+    fn keyed(&self, search: &mut Search<'_>, walk: &mut Walk, start: usize, end: usize) {
+        let text = search.text;
+        self.announced(search, walk, start, end);
+        for Word { end: word_end, rule: number, .. } in &walk.words {
             if *number == STEM {
                 self.assigned(search, word_end - 1, start, end);
                 continue;
