@@ -260,13 +260,19 @@ impl<'a> Search<'a> {
         if rule.context.is_empty() || matches!(rule.form, Form::Number { .. }) {
             return true;
         }
-        let apart = || number::stands_alone(self.text, start, end);
+        let apart = || is_quoted(self.text, start, end) || number::stands_alone(self.text, start, end);
         if rule.alone && apart() && !credential::is_prefixed(&self.text[start..end]) {
             return true;
         }
         let near = self.text[start.saturating_sub(CONTEXT_BYTES)..start].to_ascii_lowercase();
         rule.context.iter().any(|word| memchr::memmem::find(&near, word.as_bytes()).is_some())
     }
+}
+
+/// Whether a pair of quotes holds this and nothing else.
+fn is_quoted(text: &[u8], start: usize, end: usize) -> bool {
+    let before = start.checked_sub(1).map(|at| text[at]);
+    before.is_some_and(|quote| matches!(quote, b'"' | b'\'' | b'`') && text.get(end) == Some(&quote))
 }
 
 /// The value with whole characters, and, where it gives access, to the end of the run of token characters that it is cut

@@ -63,10 +63,13 @@ pub(crate) fn is_file_name(text: &[u8], end: usize) -> bool {
     ENDINGS.split_ascii_whitespace().any(|ending| rest[..length].eq_ignore_ascii_case(ending.as_bytes()))
 }
 
-/// Whether a token begins with a provider's prefix: then the provider's rule tells whether it is one.
+/// Whether a token begins with a provider's prefix, a word, or a digest with its name: then the provider's rule tells whether
+/// it is one.
 pub(crate) fn is_prefixed(value: &[u8]) -> bool {
     let at = value.iter().take(PREFIX_BYTES).position(|byte| matches!(byte, b'_' | b'-'));
-    at.is_some_and(|at| at > 0)
+    let prefix = &value[..at.unwrap_or(0)];
+    let digits = prefix.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    !prefix.is_empty() && Makeup::of(&prefix[..prefix.len() - digits]).turns == 0
 }
 
 /// Whether a letter or a digit stands before the value, so that it is a piece of something longer; the letter of an escape

@@ -25,7 +25,11 @@ const RANDOM_MIN: usize = 24;
 const RANDOM_MAX: usize = 256;
 /// The same with what slashes join to it.
 const WIDENED_MAX: usize = 2048;
+/// A secret access key of AWS and its like: base64 of 30 bytes, slashes anywhere in it.
+const KEY_BYTES: usize = 40;
 
+/// Names change between letters and digits, or begin another word, after so many characters at the least.
+const NAME_TURN: usize = 4;
 /// Numbers of programs are no longer than this.
 const NUMBER_MAX: usize = 22;
 /// A run that is so long is looked at more closely where nothing may be missed: in its first so many bytes.
@@ -246,10 +250,19 @@ impl Runs {
         let start = start + usize::from(is_escape(search.text, start));
         self.wallets(search, start, end);
         if let Some(number) = self.random {
+            if end - start >= KEY_BYTES {
+                let key = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+                for (from, to) in pieces(search.text, start, end, key) {
+                    if to - from == KEY_BYTES {
+                        search.offer(number, from, to);
+                    }
+                }
+            }
             let mut done = start;
             for (from, to) in pieces(search.text, start, end, |byte| {
                 byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'_' | b'-' | b'=')
             }) {
+                let from = from + value_of(&search.text[from..to]);
                 if from >= done && (RANDOM_MIN..=RANDOM_MAX).contains(&(to - from)) {
                     let (from, to) = widened(search.text, (done, end), from, to);
                     done = to;
@@ -284,6 +297,14 @@ fn heads(prefix: &str, rule: &Rule) -> Vec<Vec<u8>> {
         }
         _ => vec![prefix.as_bytes().to_vec()],
     }
+}
+
+/// Where what is assigned begins in a piece such as `name=value==`.
+fn value_of(piece: &[u8]) -> usize {
+    let padding = piece.iter().rev().take_while(|byte| **byte == b'=').count();
+    let sign = piece[..piece.len() - padding].iter().rposition(|byte| *byte == b'=');
+    let named = |at: &usize| Makeup::of(&piece[..*at]).turns * NAME_TURN < *at;
+    sign.filter(named).map_or(0, |at| at + 1)
 }
 
 /// A random piece together with random pieces that slashes join to it, as in base64.
