@@ -88,9 +88,10 @@ pub fn is_text(head: &[u8]) -> bool {
     if Encoding::detect(head) != Encoding::Ascii {
         return true;
     }
-    let controls =
-        head.iter().filter(|b| matches!(b, 0x01..=0x07 | 0x0e..=0x1a | 0x1c..=0x1f | 0x7f)).count();
-    !head.contains(&0) && controls * 20 <= head.len()
+    let is_control = |b: &u8| matches!(b, 0x01..=0x07 | 0x0e..=0x1a | 0x1c..=0x1f | 0x7f);
+    // So few fit into 16 bits, which are summed many at a time.
+    let controls: u16 = head.iter().map(|byte| u16::from(is_control(byte))).sum();
+    memchr::memchr(0, head).is_none() && usize::from(controls) * 20 <= head.len()
 }
 
 /// The text in what is called `name`, and what it is.

@@ -90,8 +90,10 @@ pub(super) fn entries(tree: &Path, stop: &CancellationToken) -> Result<Vec<Entry
     Ok(found)
 }
 
-/// Files that may be done before the one whose turn it is.
-const AHEAD_MAX: usize = 256;
+/// Files that a thread takes at once: handing over what came of each would cost more than many a file.
+const TAKEN: usize = 16;
+/// Such lots that may be done before the one whose turn it is.
+const AHEAD_MAX: usize = 16;
 
 /// Does `work` on every entry, on as many threads as there are cores, and hands what came of it to `each`, in order; with a
 /// bar on a terminal.
@@ -104,18 +106,17 @@ pub(super) fn in_order<T: Send>(
     let bar = progress();
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(entries.len().max(1));
     let (next, turn, over) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
-    let (sender, receiver) = mpsc::sync_channel::<(usize, T)>(AHEAD_MAX);
-    let one = |sender: mpsc::SyncSender<(usize, T)>| {
+    let (sender, receiver) = mpsc::sync_channel::<(usize, Vec<T>)>(AHEAD_MAX);
+    let one = |sender: mpsc::SyncSender<(usize, Vec<T>)>| {
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(entry) = entries.get(number) else { return };
+            let Some(lot) = entries.chunks(TAKEN).nth(number) else { return };
             while number > turn.load(Ordering::Acquire) + AHEAD_MAX && !over.load(Ordering::Relaxed) {
                 std::thread::yield_now();
             }
-            if over.load(Ordering::Relaxed)
-                || stop.is_cancelled()
-                || sender.send((number, work(entry))).is_err()
-            {
+            let goes_on = |_: &&Entry| !over.load(Ordering::Relaxed) && !stop.is_cancelled();
+            let made: Vec<T> = lot.iter().take_while(goes_on).map(&work).collect();
+            if made.len() < lot.len() || sender.send((number, made)).is_err() {
                 return;
             }
         }
@@ -128,16 +129,18 @@ pub(super) fn in_order<T: Send>(
         drop(sender);
         let mut done = BTreeMap::new();
         let mut outcome = Ok(());
+        let mut left = entries.iter();
         for (number, made) in receiver {
             done.insert(number, made);
             while let Some(made) = done.remove(&turn.load(Ordering::Relaxed)) {
-                let number = turn.load(Ordering::Relaxed);
-                if outcome.is_ok() {
-                    outcome = each(&entries[number], made);
-                    over.store(outcome.is_err(), Ordering::Relaxed);
+                for (made, entry) in made.into_iter().zip(&mut left) {
+                    if outcome.is_ok() {
+                        outcome = each(entry, made);
+                        over.store(outcome.is_err(), Ordering::Relaxed);
+                    }
+                    bar.inc(1);
                 }
-                bar.inc(1);
-                turn.store(number + 1, Ordering::Release);
+                turn.fetch_add(1, Ordering::Release);
             }
         }
         outcome

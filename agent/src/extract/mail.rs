@@ -5,27 +5,32 @@ use mail_parser::{HeaderValue, Message, MessageParser, MimeHeaders, PartType};
 use super::container::{ContainerError, Reading};
 
 /// Headers with which messages begin.
-const FIRST: [&str; 10] = [
-    "return-path:",
-    "received:",
-    "delivered-to:",
-    "mime-version:",
-    "message-id:",
-    "from:",
-    "to:",
-    "date:",
-    "subject:",
-    "x-",
+const FIRST: [&[u8]; 10] = [
+    b"return-path:",
+    b"received:",
+    b"delivered-to:",
+    b"mime-version:",
+    b"message-id:",
+    b"from:",
+    b"to:",
+    b"date:",
+    b"subject:",
+    b"x-",
 ];
 /// How far a message is looked at to tell that it is one.
 const HEAD_BYTES: usize = 8 << 10;
 
 /// By its name, or by the headers that a message has.
 pub(super) fn is_mail(name: &str, bytes: &[u8]) -> bool {
-    let head = String::from_utf8_lossy(&bytes[..bytes.len().min(HEAD_BYTES)]).to_ascii_lowercase();
-    let begins = FIRST.iter().any(|header| head.starts_with(header));
-    let named = name.to_ascii_lowercase().ends_with(".eml");
-    begins && (named || head.contains("\nmime-version:") && head.contains("\ncontent-type:"))
+    let starts = |header: &&[u8]| {
+        bytes.get(..header.len()).is_some_and(|start| start.eq_ignore_ascii_case(header))
+    };
+    if !FIRST.iter().any(starts) {
+        return false;
+    }
+    let head = bytes[..bytes.len().min(HEAD_BYTES)].to_ascii_lowercase();
+    let has = |header: &[u8]| memchr::memmem::find(&head, header).is_some();
+    name.to_ascii_lowercase().ends_with(".eml") || has(b"\nmime-version:") && has(b"\ncontent-type:")
 }
 
 pub(super) fn read(bytes: &[u8], reading: &mut Reading) -> Result<(), ContainerError> {
