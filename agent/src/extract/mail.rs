@@ -22,9 +22,8 @@ const HEAD_BYTES: usize = 8 << 10;
 
 /// By its name, or by the headers that a message has.
 pub(super) fn is_mail(name: &str, bytes: &[u8]) -> bool {
-    let starts = |header: &&[u8]| {
-        bytes.get(..header.len()).is_some_and(|start| start.eq_ignore_ascii_case(header))
-    };
+    let starts =
+        |header: &&[u8]| bytes.get(..header.len()).is_some_and(|start| start.eq_ignore_ascii_case(header));
     if !FIRST.iter().any(starts) {
         return false;
     }

@@ -52,9 +52,10 @@ const ABOUT: &str = "file path dir url uri name names type types length len size
     endpoint host port scheme method mode provider template env var ref kind state status option options location folder \
     bytes bits for at help event events stream column table encoder decoder decode encode store vault listener handler thumbprint fingerprint \
     start begin delimiter separator";
-/// Words that say that everybody may know the value: a public key, a key into another table, the key of a handshake that is
-/// echoed, a key on a keyboard.
-const OPEN: &str = "public pubkey foreign partition websocket keydown keyup keypress";
+/// Words that say that the value opens nothing: a public key, a key into another table, the key of a handshake that is
+/// echoed, a key on a keyboard, a traveller's document, which is somebody's data and looked for as that.
+const OPEN: &str = "public pubkey foreign partition websocket keydown keyup keypress passport passports \
+    reisepass passnummer";
 const PASSWORDS: &str = "password passwd pwd pass passphrase passcode psw pw passwort kennwort passw passwords userpass \
     mdp motdepasse contrasena senha wachtwoord";
 const SECRETS: &str = "secret secrets secrete token tokens credential credentials apikey apitoken accesskey secretkey \
@@ -195,6 +196,8 @@ mod tests {
             ("public_key", Promise::Public),
             ("foreignKey", Promise::Public),
             ("api_key_id", Promise::About),
+            ("us_passport", Promise::Public),
+            ("bypass", Promise::Weak),
         ] {
             assert_eq!(promise(Finder::Secret, name.as_bytes()), promised, "{name}");
         }
