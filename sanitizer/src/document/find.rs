@@ -26,6 +26,35 @@ const VIEWS_FACTOR: usize = 8;
 const VIEWS_SLACK: usize = 1 << 20;
 /// White space around a number of TOML.
 const GAP_BYTES_MAX: usize = 4096;
+/// Properties of SARIF whose values are numbers (sections 3.4 to 3.59 of the specification).
+const COUNTED: [&[u8]; 26] = [
+    b"absoluteAddress",
+    b"byteLength",
+    b"byteOffset",
+    b"charLength",
+    b"charOffset",
+    b"endColumn",
+    b"endLine",
+    b"executionOrder",
+    b"exitCode",
+    b"exitSignalNumber",
+    b"height",
+    b"id",
+    b"index",
+    b"length",
+    b"nestingLevel",
+    b"occurrenceCount",
+    b"offset",
+    b"offsetFromParent",
+    b"parentIndex",
+    b"processId",
+    b"rank",
+    b"relativeAddress",
+    b"startColumn",
+    b"startLine",
+    b"threadId",
+    b"width",
+];
 /// Digits of a JSON number that is somebody's.
 const NUMBER_BYTES_MIN: usize = 8;
 
@@ -165,7 +194,8 @@ impl Sanitizer {
     /// whole is taken, as the rest is searched as what it says.
     fn cut(&self, layer: &Layer<'_>, tokens: &[Token], span: Span, edits: &mut Vec<Edit>) {
         let first = tokens.partition_point(|token| token.end <= span.start);
-        for token in tokens[first..].iter().take_while(|token| token.start < span.end) {
+        let reached = tokens.iter().enumerate().skip(first).take_while(|(_, token)| token.start < span.end);
+        for (number, token) in reached {
             let (start, end) = (span.start.max(token.start), span.end.min(token.end));
             // A value that begins before a name has swallowed what follows its own string.
             let swallowed = span.start < token.start && names(layer.text, token);
@@ -175,7 +205,7 @@ impl Sanitizer {
             match token.kind {
                 TokenKind::Plain => self.unless_kept(layer, Span { start, end, ..span }, None, edits),
                 TokenKind::Number
-                    if layer.format != Format::Sarif
+                    if !(layer.format == Format::Sarif && is_counted(layer.text, tokens, number))
                         && (token.end - token.start >= NUMBER_BYTES_MIN
                             || self.scanner.is_position(span.rule)) =>
                 {
@@ -284,6 +314,12 @@ fn names(text: &[u8], token: &Token) -> bool {
     let behind =
         text[token.end..].iter().skip(1).take(GAP_BYTES_MAX).find(|byte| !byte.is_ascii_whitespace());
     token.kind != TokenKind::Number && behind == Some(&b':')
+}
+
+/// Whether a number of SARIF is one of the format's own, which must stay a number.
+fn is_counted(text: &[u8], tokens: &[Token], number: usize) -> bool {
+    let key = number.checked_sub(1).filter(|_| tokens[number].keyed).map(|key| &tokens[key]);
+    key.is_some_and(|key| COUNTED.contains(&&text[key.start..key.end]))
 }
 
 /// Whether a span is a number that stands for itself, whose replacement needs quotes in TOML.
