@@ -186,3 +186,103 @@ fn rules_can_be_listed_and_shown() {
     assert!(shown.contains(first["source"].as_str().unwrap()), "{shown}");
     assert_eq!(agent(dir.path(), &["rules", "show", "no-such-rule"]).status.code(), Some(65));
 }
+
+/// A container of members, with a comment.
+fn zipped(members: &[(&str, &str)], comment: &str) -> Vec<u8> {
+    use std::io::Write;
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, content) in members {
+        writer.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+        writer.write_all(content.as_bytes()).unwrap();
+    }
+    writer.set_comment(comment).unwrap();
+    writer.finish().unwrap().into_inner()
+}
+
+/// A document of one empty page with an annotation, and a comment in the file.
+fn pdf(annotation: &str, comment: &str) -> Vec<u8> {
+    use lopdf::{Document, Object, dictionary};
+    let mut document = Document::with_version("1.5");
+    let note = document
+        .add_object(dictionary! {"Type" => "Annot", "Contents" => Object::string_literal(annotation)});
+    let pages = document.new_object_id();
+    let content = lopdf::Stream::new(dictionary! {}, b"BT /F1 12 Tf (Hello) Tj ET".to_vec());
+    let content = document.add_object(content);
+    let font =
+        document.add_object(dictionary! {"Type" => "Font", "Subtype" => "Type1", "BaseFont" => "Courier"});
+    let page = document.add_object(dictionary! {
+        "Type" => "Page", "Parent" => pages, "Annots" => vec![note.into()], "Contents" => content,
+        "Resources" => dictionary! {"Font" => dictionary! {"F1" => font}},
+        "MediaBox" => vec![0.into(), 0.into(), 595.into(), 842.into()],
+    });
+    let tree = dictionary! {"Type" => "Pages", "Kids" => vec![page.into()], "Count" => 1};
+    document.objects.insert(pages, Object::Dictionary(tree));
+    let catalog = document.add_object(dictionary! {"Type" => "Catalog", "Pages" => pages});
+    document.trailer.set("Root", catalog);
+    let mut bytes = Vec::new();
+    document.save_to(&mut bytes).unwrap();
+    bytes.extend(format!("\n% {comment}\n").bytes());
+    bytes
+}
+
+#[test]
+fn a_container_that_hides_a_value_anywhere_is_left_out_and_a_clean_one_kept() {
+    let dir = place();
+    let types = ("[Content_Types].xml", "<Types/>");
+    let body = ("word/document.xml", "<w:document><w:p><w:t>words</w:t></w:p></w:document>");
+    let mut token = {
+        let mut seed = 70;
+        move || {
+            seed += 1;
+            token(seed)
+        }
+    };
+    let zip = |hidden: &str, text: &str| zipped(&[types, body, (hidden, text)], "");
+    let mail = |first: &str, inner: &[u8]| {
+        let part = data_encoding::BASE64_MIME.encode(inner);
+        format!("{first}\r\nMIME-Version: 1.0\r\nSubject: x\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: application/zip; name=a.zip\r\nContent-Disposition: attachment; filename=a.zip\r\nContent-Transfer-Encoding: base64\r\n\r\n{part}\r\n--b--\r\n").into_bytes()
+    };
+    let tar = {
+        let mut builder = tar::Builder::new(Vec::new());
+        builder.append_pax_extensions([("comment", token().as_bytes())]).unwrap();
+        let mut header = tar::Header::new_ustar();
+        header.set_size(6);
+        builder.append_data(&mut header, "a.txt", &b"words\n"[..]).unwrap();
+        builder.into_inner().unwrap()
+    };
+    let hiding = [
+        ("settings.nupkg", zip("content/appsettings.json", &format!("{{\"a\": \"{}\"}}", token()))),
+        ("settings.docx", zip("word/settings.xml", &format!("<w:docVar w:val=\"{}\"/>", token()))),
+        ("connection.xlsx", zip("xl/connections.xml", &format!("<connection x=\"{}\"/>", token()))),
+        ("comment.docx", zip("word/footer.xml", &format!("<w:p><!-- {} --><w:t>a</w:t></w:p>", token()))),
+        ("comment.zip", zipped(&[("a.txt", "words")], &token())),
+        ("pax.tar", tar),
+        ("note.pdf", pdf(&token(), "words")),
+        ("comment.pdf", pdf("words", &token())),
+        ("comments.eml", mail("Comments: words", &zipped(&[("a.txt", &token())], ""))),
+        (
+            "box.mbox",
+            mail("From a@b Thu Jan  1 00:00:00 1970\r\nComments: w", &zipped(&[("a.txt", &token())], "")),
+        ),
+    ];
+    let version = "<w:settings><w15:docId w15:val=\"{5B9C2F6A-3D1E-4A7B-9C84-0F1E2D3C4B5A}\"/></w:settings>";
+    let clean = [
+        ("clean.docx", zip("word/settings.xml", version)),
+        ("clean.zip", zipped(&[("a.txt", "words")], "words")),
+        ("clean.pdf", pdf("words", "words")),
+        ("clean.eml", mail("Comments: words", &zipped(&[("a.txt", "words")], ""))),
+    ];
+    for (name, bytes) in hiding.iter().chain(&clean) {
+        fs::write(dir.path().join("tree").join(name), bytes).unwrap();
+    }
+    let output = agent(dir.path(), &["sanitize", "tree", "--out", "out"]);
+    assert!(output.status.success(), "{}", complaint(&output));
+    let complaint = complaint(&output);
+    for (name, _) in &hiding {
+        assert!(complaint.contains(&format!("left out {name}: ")), "{name}: {complaint}");
+        assert!(!dir.path().join("out").join(name).exists(), "{name}");
+    }
+    for (name, bytes) in &clean {
+        assert_eq!(&fs::read(dir.path().join("out").join(name)).unwrap(), bytes, "{name}: {complaint}");
+    }
+}

@@ -4,10 +4,13 @@
 use std::fs;
 use std::path::Path;
 
-use certus_sanitizer::{Format, Learnt, Sanitizer};
+use certus_sanitizer::{Document, Format, Learnt, Sanitizer};
 
 use crate::extract::{self, Container};
 use crate::limits;
+
+/// Rules for what office programs write into every document by themselves: names of its parts and versions.
+const OWN: [&str; 1] = ["uuid"];
 
 /// What a file was read as.
 pub(super) enum Item {
@@ -15,6 +18,8 @@ pub(super) enum Item {
     Text(Vec<u8>),
     /// A container: how many bytes it has, and the text in it.
     Container {
+        /// Of which sort.
+        container: Container,
         /// The file.
         bytes: Vec<u8>,
         /// Its members' texts.
@@ -58,7 +63,9 @@ impl Item {
             Err(error) => return Self::LeftOut(error.to_string()),
         }
         match container.open(name, &bytes) {
-            Ok(contents) => Self::Container { bytes, text: contents.text, unread: contents.unread },
+            Ok(contents) => {
+                Self::Container { container, bytes, text: contents.text, unread: contents.unread }
+            }
             Err(error) => Self::LeftOut(error.to_string()),
         }
     }
@@ -88,25 +95,41 @@ impl Item {
             Self::Container { unread, .. } if unread > 0 => {
                 Err(format!("{unread} of its members hold no text that can be read"))
             }
-            Self::Container { bytes, text, .. } => match clean(text.as_bytes())?.redactions.len() {
-                0 => Ok(bytes),
-                findings => {
-                    Err(format!("what it contains holds {findings} findings; containers are not rewritten"))
+            Self::Container { container, bytes, text, .. } => {
+                let findings = clean(text.as_bytes())?.redactions.len();
+                if findings > 0 {
+                    return Err(format!(
+                        "what it contains holds {findings} findings; containers are not rewritten"
+                    ));
                 }
-            },
+                hidden(container, name, &bytes, &clean)?;
+                Ok(bytes)
+            }
             Self::Text(bytes) => {
                 let cleaned = clean(&bytes)?.bytes;
                 if Container::detect(name, &cleaned) != Some(Container::Mail) {
                     return Ok(cleaned);
                 }
-                let contents = Container::Mail.open(name, &cleaned).map_err(|error| error.to_string())?;
-                match clean(contents.text.as_bytes())?.redactions.len() {
-                    0 => Ok(cleaned),
-                    findings => {
-                        Err(format!("its parts hold {findings} findings that can't be taken out in place"))
-                    }
-                }
+                hidden(Container::Mail, name, &cleaned, &clean)?;
+                Ok(cleaned)
             }
         }
+    }
+}
+
+/// Refuses a container that holds findings anywhere, in what no reader shows as well.
+fn hidden(
+    container: Container,
+    name: &str,
+    bytes: &[u8],
+    clean: impl Fn(&[u8]) -> Result<Document, String>,
+) -> Result<(), String> {
+    let everything = container.everything(name, bytes).map_err(|error| error.to_string())?;
+    let redactions = clean(everything.as_bytes())?.redactions;
+    match redactions.iter().filter(|found| !OWN.contains(&found.rule.as_str())).count() {
+        0 => Ok(()),
+        findings => Err(format!(
+            "it holds {findings} findings in markup, settings, comments or attachments; containers are not rewritten"
+        )),
     }
 }

@@ -13,7 +13,9 @@ pub(super) fn zip(bytes: &[u8], reading: &mut Reading) -> Result<(), ContainerEr
     if archive.len() > crate::limits::EXTRACT_MEMBERS_MAX {
         return Err(ContainerError::Bound("members"));
     }
-    if office::is_office(&archive) {
+    if reading.thorough {
+        reading.spelt(archive.comment());
+    } else if office::is_office(&archive) {
         return office::read(&mut archive, reading);
     }
     for number in 0..archive.len() {
@@ -22,6 +24,9 @@ pub(super) fn zip(bytes: &[u8], reading: &mut Reading) -> Result<(), ContainerEr
             continue;
         }
         let name = file.name().map_err(|error| refused(&error))?.into_owned();
+        if reading.thorough {
+            reading.spelt(file.comment().as_bytes());
+        }
         let content = reading.unpacked(file)?;
         reading.member(&name, &content)?;
     }
@@ -38,6 +43,10 @@ pub(super) fn refused(error: &ZipError) -> ContainerError {
 }
 
 pub(super) fn tar(bytes: &[u8], reading: &mut Reading) -> Result<(), ContainerError> {
+    if reading.thorough {
+        // Headers, and what stands behind the end.
+        reading.spelt(bytes);
+    }
     let mut archive = tar::Archive::new(bytes);
     for entry in archive.entries().map_err(|_| ContainerError::Damaged)? {
         let mut entry = entry.map_err(|_| ContainerError::Damaged)?;

@@ -95,6 +95,18 @@ impl Container {
         Ok(reading.contents)
     }
 
+    /// Everything in it that a text may hide in, looks, settings, comments and markup too, as it is spelt: to judge by
+    /// whether the container may be kept, not to be read.
+    ///
+    /// # Errors
+    /// See [`ContainerError`]; then nothing may be kept.
+    pub fn everything(self, name: &str, bytes: &[u8]) -> Result<String, ContainerError> {
+        let mut reading = Reading { thorough: true, ..Reading::new(bytes.len()) };
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.read(name, bytes, &mut reading)));
+        outcome.unwrap_or(Err(ContainerError::Damaged))?;
+        Ok(reading.contents.text)
+    }
+
     /// The one file in a compressed file; `None` for containers of another sort.
     ///
     /// # Errors
@@ -116,6 +128,12 @@ impl Container {
 
     fn read(self, name: &str, bytes: &[u8], reading: &mut Reading) -> Result<(), ContainerError> {
         if let Some(plain) = self.decompressed(bytes, reading)? {
+            if reading.thorough && self == Self::Gzip {
+                // The name and the comment of its first part.
+                let decoder = flate2::bufread::GzDecoder::new(bytes);
+                let told = decoder.header().map(|header| [header.filename(), header.comment()]);
+                told.into_iter().flatten().flatten().for_each(|told| reading.spelt(told));
+            }
             return reading.member(inner_name(name), &plain);
         }
         match self {
@@ -137,6 +155,8 @@ pub(super) fn inner_name(name: &str) -> &str {
 /// What is left of the bounds, and what was read so far.
 pub(super) struct Reading {
     pub(super) contents: Contents,
+    /// Whether everything is read that a text may hide in.
+    pub(super) thorough: bool,
     bytes_left: usize,
     depth: usize,
     until: Instant,
@@ -147,6 +167,7 @@ impl Reading {
         let by_ratio = packed.saturating_mul(limits::EXTRACT_RATIO_MAX).max(limits::EXTRACT_BYTES_FREE);
         Self {
             contents: Contents::default(),
+            thorough: false,
             bytes_left: by_ratio.min(limits::EXTRACT_BYTES_MAX),
             depth: 0,
             until: Instant::now() + Duration::from_millis(limits::EXTRACT_MS_MAX),
@@ -221,6 +242,11 @@ impl Reading {
         if !text.ends_with('\n') {
             self.contents.text.push('\n');
         }
+    }
+
+    /// Bytes that are no member's, as text.
+    pub(super) fn spelt(&mut self, bytes: &[u8]) {
+        self.text("", &String::from_utf8_lossy(bytes));
     }
 
     /// The name of what follows; names tell things too.

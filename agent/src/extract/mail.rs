@@ -1,40 +1,42 @@
 //! Messages (RFC 5322, MIME): headers and texts as people read them, attachments as members.
 
+use mail_parser::mailbox::mbox::MessageIterator;
 use mail_parser::{HeaderValue, Message, MessageParser, MimeHeaders, PartType};
 
 use super::container::{ContainerError, Reading};
 
-/// Headers with which messages begin.
-const FIRST: [&[u8]; 10] = [
-    b"return-path:",
-    b"received:",
-    b"delivered-to:",
-    b"mime-version:",
-    b"message-id:",
-    b"from:",
-    b"to:",
-    b"date:",
-    b"subject:",
-    b"x-",
-];
 /// How far a message is looked at to tell that it is one.
 const HEAD_BYTES: usize = 8 << 10;
 
-/// By its name, or by the headers that a message has.
+/// By its name and a first header, or by the headers that a message has; or a mailbox of messages.
 pub(super) fn is_mail(name: &str, bytes: &[u8]) -> bool {
-    let starts =
-        |header: &&[u8]| bytes.get(..header.len()).is_some_and(|start| start.eq_ignore_ascii_case(header));
-    if !FIRST.iter().any(starts) {
+    let headers = if is_mailbox(bytes) { memchr::memchr(b'\n', bytes).unwrap_or(0) + 1 } else { 0 };
+    let head = &bytes[headers..bytes.len().min(headers + HEAD_BYTES)];
+    let named = head.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'-').count();
+    if named == 0 || head.get(named) != Some(&b':') {
         return false;
     }
-    let head = bytes[..bytes.len().min(HEAD_BYTES)].to_ascii_lowercase();
+    let head = [b"\n", head].concat().to_ascii_lowercase();
     let has = |header: &[u8]| memchr::memmem::find(&head, header).is_some();
     name.to_ascii_lowercase().ends_with(".eml") || has(b"\nmime-version:") && has(b"\ncontent-type:")
 }
 
+/// A mailbox (RFC 4155): messages, each behind a line of where it came from.
+fn is_mailbox(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"From ")
+}
+
 pub(super) fn read(bytes: &[u8], reading: &mut Reading) -> Result<(), ContainerError> {
-    let message = MessageParser::default().parse(bytes).ok_or(ContainerError::Damaged)?;
-    message_text(&message, reading, 0)
+    let parser = MessageParser::default();
+    if !is_mailbox(bytes) {
+        return message_text(&parser.parse(bytes).ok_or(ContainerError::Damaged)?, reading, 0);
+    }
+    for message in MessageIterator::new(bytes) {
+        let message = message.map_err(|_| ContainerError::Damaged)?;
+        let message = parser.parse(message.contents()).ok_or(ContainerError::Damaged)?;
+        message_text(&message, reading, 0)?;
+    }
+    Ok(())
 }
 
 fn message_text(message: &Message<'_>, reading: &mut Reading, depth: usize) -> Result<(), ContainerError> {

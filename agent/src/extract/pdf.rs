@@ -1,8 +1,9 @@
 //! PDF documents (ISO 32000): their properties, and page by page the text that they show.
 
-use lopdf::{Document, LoadOptions, decode_text_string};
+use lopdf::{Dictionary, Document, LoadOptions, Object, decode_text_string};
 
-use super::container::{ContainerError, Reading};
+use super::container::{Container, ContainerError, Reading};
+use super::is_text;
 use crate::limits;
 
 /// Properties that people write.
@@ -28,6 +29,15 @@ pub(super) fn read(bytes: &[u8], reading: &mut Reading) -> Result<(), ContainerE
             }
         }
     }
+    if reading.thorough {
+        let comments =
+            bytes.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| line.starts_with(b"%"));
+        comments.filter(|line| is_text(line)).for_each(|line| reading.spelt(line));
+        for object in document.objects.values() {
+            reading.in_time()?;
+            everything(object, reading)?;
+        }
+    }
     for page in document.get_pages().into_keys() {
         reading.begin()?;
         let text = document.extract_text_with_limit(&[page], limits::EXTRACT_BYTES_MAX);
@@ -41,4 +51,33 @@ pub(super) fn read(bytes: &[u8], reading: &mut Reading) -> Result<(), ContainerE
         }
     }
     Ok(())
+}
+
+/// Every string and stream of an object: annotations, links, fields, metadata, files.
+fn everything(object: &Object, reading: &mut Reading) -> Result<(), ContainerError> {
+    let all = |dictionary: &Dictionary, reading: &mut Reading| {
+        dictionary.iter().try_for_each(|(_, value)| everything(value, reading))
+    };
+    match object {
+        Object::String(bytes, _) => {
+            reading.count(bytes.len())?;
+            match decode_text_string(object) {
+                Ok(text) => reading.text("", &text),
+                Err(_) => reading.spelt(bytes),
+            }
+            Ok(())
+        }
+        Object::Array(objects) => objects.iter().try_for_each(|object| everything(object, reading)),
+        Object::Dictionary(dictionary) => all(dictionary, reading),
+        Object::Stream(stream) => {
+            all(&stream.dict, reading)?;
+            let content = stream.decompressed_content().unwrap_or_else(|_| stream.content.clone());
+            reading.count(content.len())?;
+            if is_text(&content) || Container::detect("", &content).is_some() {
+                reading.member("", &content)?;
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
