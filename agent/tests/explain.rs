@@ -286,3 +286,18 @@ fn a_container_that_hides_a_value_anywhere_is_left_out_and_a_clean_one_kept() {
         assert_eq!(&fs::read(dir.path().join("out").join(name)).unwrap(), bytes, "{name}: {complaint}");
     }
 }
+
+#[test]
+fn preview_shows_what_a_later_file_gives_away() {
+    let dir = place();
+    let password = format!("{}-{}", &token(90)[5..11], &token(91)[5..12]);
+    fs::write(dir.path().join("tree/a1.txt"), format!("we tried {password}\n")).unwrap();
+    fs::write(dir.path().join("tree/z.txt"), format!("password = \"{password}\"\n")).unwrap();
+    let output = agent(dir.path(), &["preview", "tree", "--json"]);
+    assert!(output.status.success(), "{}", complaint(&output));
+    let shown: Vec<Value> = told(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for name in ["a1.txt", "z.txt"] {
+        assert!(shown.iter().any(|row| row["path"] == name), "{name} in {shown:?}");
+    }
+    assert!(!told(&output).contains(&password));
+}

@@ -243,28 +243,33 @@ pub(super) fn preview(
         config.and_then(|config| config.sources.iter().find(|source| source.name.as_str() == source_or_path));
     let path = source.map_or_else(|| PathBuf::from(source_or_path), |source| source.path.clone());
     let sanitizer = Sanitizer::new(policy, key).map_err(failed)?;
-    let mut learnt = Learnt::default();
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    let mut each = |path: &Path, item: Item| {
-        if let Item::LeftOut(why) = &item {
-            eprintln!("certus-agent: {} would not leave: {why}", path.display());
-        }
-        match item.text() {
-            Some(text) => show(&sanitizer, &mut learnt, &mut out, (path, text, json)),
-            None => Ok(()),
-        }
-    };
     let bare = !path.join(".git").exists() && path.join("objects").is_dir() && path.join("HEAD").is_file();
-    if bare || source.is_some_and(|source| source.kind == SourceKind::Git) {
-        head_files(&path, &mut each)?;
-    } else {
+    let git = bare || source.is_some_and(|source| source.kind == SourceKind::Git);
+    let walk = |each: &mut dyn FnMut(&Path, Item) -> Result<(), CliError>| {
+        if git {
+            return head_files(&path, each);
+        }
         for entry in entries(&path, stop)? {
             if stop.is_cancelled() {
                 return Err(CliError::Failed("stopped".to_owned()));
             }
             each(&entry.name, entry.read())?;
         }
-    }
+        Ok(())
+    };
+    // Two passes, as what leaves is made.
+    let mut learnt = Learnt::default();
+    walk(&mut |path, item| {
+        learnt.merge(learnt_from(&sanitizer, &path.to_string_lossy(), &item));
+        Ok(())
+    })?;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    walk(&mut |path, item| {
+        if let Item::LeftOut(why) = &item {
+            eprintln!("certus-agent: {} would not leave: {why}", path.display());
+        }
+        item.text().map_or(Ok(()), |text| show(&sanitizer, &learnt, &mut out, (path, text, json)))
+    })?;
     out.flush().map_err(unwritten)
 }
 
@@ -294,14 +299,13 @@ fn head_files(
 
 fn show(
     sanitizer: &Sanitizer,
-    learnt: &mut Learnt,
+    learnt: &Learnt,
     out: &mut dyn Write,
     (path, bytes, json): (&Path, &[u8], bool),
 ) -> Result<(), CliError> {
     let name = path.to_string_lossy();
     let format = Format::detect(&name, bytes);
-    let learned = sanitizer.learn_at(&name, bytes, format, learnt);
-    let clean = match learned.and_then(|()| sanitizer.document_at(&name, bytes, format, learnt)) {
+    let clean = match sanitizer.document_at(&name, bytes, format, learnt) {
         Ok(clean) => clean.into_inner(),
         Err(error) => {
             eprintln!("certus-agent: {name} would be held back: {error}");
