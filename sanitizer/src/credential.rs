@@ -20,6 +20,8 @@ use strength::{Strength, is_passphrase, strength};
 
 /// A value that is redacted has so many bytes.
 const VALUE_MIN: usize = 4;
+/// Digits of a number that is a password.
+const NUMBER_MIN: usize = 6;
 /// Bytes of a value that are judged: far more than a credential has on a line.
 const SAMPLE_MAX: usize = 512;
 /// An argument without an option before it is prose unless it is so long or holds a digit.
@@ -47,7 +49,7 @@ pub(crate) fn judge(sort: Finder, text: &[u8], found: &Assigned) -> Confidence {
     if value.len() < VALUE_MIN
         || is_placeholder(value)
         || is_label(name, value)
-        || code::is_code(text, value, found)
+        || code::is_code(text, value, found) && !is_number_password(sort, name, value)
         || pseudonym::within_token(text, found.name)
     {
         return Confidence::No;
@@ -70,6 +72,13 @@ pub(crate) fn judge(sort: Finder, text: &[u8], found: &Assigned) -> Confidence {
     };
     // What goes along the alphabet was made up, which is not to say that it opens nothing.
     if confidence == Confidence::Sure && is_pattern(value) { Confidence::Maybe } else { confidence }
+}
+
+/// Whether a number is a password by its name; elsewhere numbers are those of programs.
+fn is_number_password(sort: Finder, name: &[u8], value: &[u8]) -> bool {
+    value.len() >= NUMBER_MIN
+        && value.iter().all(u8::is_ascii_digit)
+        && name::promise(sort, name) == Promise::Password
 }
 
 /// What a column of this name holds, if credentials: passwords or other secrets.
@@ -95,7 +104,8 @@ fn as_password(value: &[u8], makeup: &Makeup, strength: Strength, manner: Manner
     let named = makeup.letters() == value.len() && makeup.surprise() >= WORD_SURPRISE_MAX;
     match strength {
         Strength::Drawn | Strength::Mixed => Confidence::Sure,
-        Strength::Odd if meant => Confidence::Maybe,
+        // Digits alone are a value however they are written.
+        Strength::Odd if meant || makeup.digits == value.len() => Confidence::Maybe,
         Strength::Word if meant && (is_passphrase(value) || named && makeup.upper == 0) => Confidence::Maybe,
         Strength::Odd | Strength::Word => Confidence::No,
     }

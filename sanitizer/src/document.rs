@@ -48,6 +48,9 @@ pub enum Format {
     Csv,
 }
 
+/// Names of files that are TOML.
+const TOML: [&str; 6] = [".toml", "pipfile", "cargo.lock", "poetry.lock", "uv.lock", "pdm.lock"];
+
 impl Format {
     /// Tells by content; the name decides nothing but whether JSON is looked for.
     pub fn detect(name: &str, bytes: &[u8]) -> Self {
@@ -56,7 +59,7 @@ impl Format {
         let head = decoded.as_deref().map_or(&bytes[..bytes.len().min(8192)], str::as_bytes);
         let head = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head).trim_ascii_start();
         let named = name.to_ascii_lowercase();
-        if named.ends_with(".toml") {
+        if TOML.iter().any(|ending| named.ends_with(ending)) {
             return Self::Toml;
         }
         if named.ends_with(".csv") || named.ends_with(".tsv") {

@@ -87,6 +87,21 @@ fn numbers_of_somebody_go_from_property_bags_of_sarif() {
 }
 
 #[test]
+fn passwords_that_are_numbers_go_from_documents() {
+    let sanitizer = sanitizer();
+    for (name, text) in [
+        ("a.json", "{\"password\": 439711, \"port\": 439712}"),
+        ("a.yaml", "password: 439711\nport: 439712\n"),
+        ("Pipfile", "password = 439711\nport = 439712\n"),
+    ] {
+        let out = clean(&sanitizer, text.as_bytes(), Format::detect(name, text.as_bytes()));
+        let out = String::from_utf8(out).expect("UTF-8");
+        assert!(!out.contains("439711") && out.contains("439712"), "{out}");
+        assert_eq!(name == "a.yaml", !out.contains("\"REDACTED_PASSWORD_"), "quoted where it must be: {out}");
+    }
+}
+
+#[test]
 fn utf16_stays_utf16() {
     let sanitizer = sanitizer();
     let secret = token(3);

@@ -10,7 +10,7 @@ use certus_sanitizer::{Finding, Format, Kind, Policy, PseudonymKey, Sanitizer, W
 use tokio_util::sync::CancellationToken;
 
 use super::item::Item;
-use super::tree::{Entry, entries, failed, in_order, unwritten};
+use super::tree::{Entry, entries, failed, in_order, shown, unwritten};
 use super::{CliError, any_key, sarif};
 
 /// Names the form of a baseline, before the key's name.
@@ -107,7 +107,7 @@ pub(super) fn scan(
             Ok(looked) => looked,
             Err(why) => {
                 count.unread += 1;
-                eprintln!("certus-agent: {name} was not looked at: {why}");
+                eprintln!("certus-agent: {} was not looked at: {why}", shown(&sanitizer, &entry.name));
                 return Ok(());
             }
         };

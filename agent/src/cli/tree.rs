@@ -213,7 +213,7 @@ pub(super) fn sanitize(
         }
         Err(why) => {
             left_out += 1;
-            eprintln!("certus-agent: left out {}: {why}", entry.name.display());
+            eprintln!("certus-agent: left out {}: {why}", shown(&sanitizer, &entry.name));
             Ok(())
         }
     })?;
@@ -221,6 +221,12 @@ pub(super) fn sanitize(
         eprintln!("certus-agent: {left_out} files were left out");
     }
     Ok(())
+}
+
+/// A path as a message may name it: without values.
+pub(super) fn shown(sanitizer: &Sanitizer, path: &Path) -> String {
+    let name = sanitizer.string(&path.to_string_lossy(), Place::Path);
+    name.map_or_else(|_| "a file".to_owned(), |name| name.into_inner().text)
 }
 
 /// The values of a file; of one that can't be sanitized none, since it is left out anyway.
@@ -266,7 +272,7 @@ pub(super) fn preview(
     let mut out = io::BufWriter::new(io::stdout().lock());
     walk(&mut |path, item| {
         if let Item::LeftOut(why) = &item {
-            eprintln!("certus-agent: {} would not leave: {why}", path.display());
+            eprintln!("certus-agent: {} would not leave: {why}", shown(&sanitizer, path));
         }
         item.text().map_or(Ok(()), |text| show(&sanitizer, &learnt, &mut out, (path, text, json)))
     })?;

@@ -15,6 +15,7 @@ use crate::decode::map;
 use crate::decode::packed::{self, Packing, State};
 use crate::json::{self, Token, TokenKind};
 use crate::learn::Learnt;
+use crate::rules::Kind;
 use crate::scan::{self, Hints, How, Span};
 use crate::simd::Batch;
 use crate::work;
@@ -207,7 +208,9 @@ impl Sanitizer {
                 TokenKind::Number
                     if !(layer.format == Format::Sarif && is_counted(layer.text, tokens, number))
                         && (token.end - token.start >= NUMBER_BYTES_MIN
-                            || self.scanner.is_position(span.rule)) =>
+                            || self.scanner.is_position(span.rule)
+                            || self.scanner.rule(span.rule).kind == Kind::Secret
+                                && (start, end) == (token.start, token.end)) =>
                 {
                     let whole = Span { start: token.start, end: token.end, ..span };
                     self.unless_kept(layer, whole, Some(b'"'), edits);
