@@ -49,7 +49,7 @@ pub(crate) fn judge(sort: Finder, text: &[u8], found: &Assigned) -> Confidence {
     if value.len() < VALUE_MIN
         || is_placeholder(value)
         || is_label(name, value)
-        || code::is_code(text, value, found) && !is_number_password(sort, name, value)
+        || code::is_code(text, value, found) && !is_number_password(sort, text, found)
         || pseudonym::within_token(text, found.name)
     {
         return Confidence::No;
@@ -74,10 +74,12 @@ pub(crate) fn judge(sort: Finder, text: &[u8], found: &Assigned) -> Confidence {
     if confidence == Confidence::Sure && is_pattern(value) { Confidence::Maybe } else { confidence }
 }
 
-/// Whether a number is a password by its name; elsewhere numbers are those of programs.
-fn is_number_password(sort: Finder, name: &[u8], value: &[u8]) -> bool {
+/// Whether a number is a password by its name, and no constant of a program.
+fn is_number_password(sort: Finder, text: &[u8], found: &Assigned) -> bool {
+    let (name, value) = (&text[found.name..found.name_end], &text[found.start..found.end]);
     value.len() >= NUMBER_MIN
         && value.iter().all(u8::is_ascii_digit)
+        && text.get(found.end) != Some(&b';')
         && name::promise(sort, name) == Promise::Password
 }
 

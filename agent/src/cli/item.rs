@@ -102,7 +102,7 @@ impl Item {
                         "what it contains holds {findings} findings; containers are not rewritten"
                     ));
                 }
-                hidden(container, name, &bytes, &clean)?;
+                hidden(container, name, &bytes, clean)?;
                 Ok(bytes)
             }
             Self::Text(bytes) => {
@@ -110,7 +110,7 @@ impl Item {
                 if Container::detect(name, &cleaned) != Some(Container::Mail) {
                     return Ok(cleaned);
                 }
-                hidden(Container::Mail, name, &cleaned, &clean)?;
+                hidden(Container::Mail, name, &cleaned, clean)?;
                 Ok(cleaned)
             }
         }
