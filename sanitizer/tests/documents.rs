@@ -72,14 +72,14 @@ fn sarif_regions_stay_numbers() {
 fn numbers_of_somebody_go_from_property_bags_of_sarif() {
     let sanitizer = sanitizer();
     let text = serde_json::json!({"version": "2.1.0", "runs": [{
-        "properties": {"card": 4111111111111111u64, "lat": 48.208245, "lon": 16.373812},
+        "properties": {"card": 4111111111111111u64, "id": 4111111111111111u64, "lat": 48.208245, "lon": 16.373812},
         "results": [{"message": {"text": "x"}, "locations": [{"physicalLocation": {
             "region": {"startLine": 12, "byteOffset": 4111111111111111u64}}}]}]}]});
     let bytes = serde_json::to_vec(&text).expect("serialises");
     let value: serde_json::Value =
         serde_json::from_slice(&clean(&sanitizer, &bytes, Format::Sarif)).expect("still JSON");
     let run = &value["runs"][0];
-    for name in ["card", "lat", "lon"] {
+    for name in ["card", "id", "lat", "lon"] {
         assert!(run["properties"][name].as_str().is_some_and(|text| text.starts_with("REDACTED_")), "{run}");
     }
     let region = &run["results"][0]["locations"][0]["physicalLocation"]["region"];

@@ -9,7 +9,8 @@ use certus_sanitizer::{Document, Format, Learnt, Sanitizer};
 use crate::extract::{self, Container};
 use crate::limits;
 
-/// Rules for what office programs write into every document by themselves: names of its parts and versions.
+/// Rules for what office programs write into every document by themselves, names of its parts and versions: it counts in
+/// the text only.
 const OWN: [&str; 1] = ["uuid"];
 
 /// What a file was read as.
@@ -96,13 +97,7 @@ impl Item {
                 Err(format!("{unread} of its members hold no text that can be read"))
             }
             Self::Container { container, bytes, text, .. } => {
-                let findings = clean(text.as_bytes())?.redactions.len();
-                if findings > 0 {
-                    return Err(format!(
-                        "what it contains holds {findings} findings; containers are not rewritten"
-                    ));
-                }
-                hidden(container, name, &bytes, clean)?;
+                refuse(container, (name, &bytes, &text), clean)?;
                 Ok(bytes)
             }
             Self::Text(bytes) => {
@@ -110,26 +105,30 @@ impl Item {
                 if Container::detect(name, &cleaned) != Some(Container::Mail) {
                     return Ok(cleaned);
                 }
-                hidden(Container::Mail, name, &cleaned, clean)?;
+                let contents = Container::Mail.open(name, &cleaned).map_err(|error| error.to_string())?;
+                refuse(Container::Mail, (name, &cleaned, &contents.text), clean)?;
                 Ok(cleaned)
             }
         }
     }
 }
 
-/// Refuses a container that holds findings anywhere, in what no reader shows as well.
-fn hidden(
+/// Refuses a container that holds findings in its text, or in anything else of it: nothing of it can be rewritten.
+fn refuse(
     container: Container,
-    name: &str,
-    bytes: &[u8],
+    (name, bytes, text): (&str, &[u8], &str),
     clean: impl Fn(&[u8]) -> Result<Document, String>,
 ) -> Result<(), String> {
+    let found = clean(text.as_bytes())?.redactions.len();
+    if found > 0 {
+        return Err(format!("what it contains holds {found} findings; containers are not rewritten"));
+    }
     let everything = container.everything(name, bytes).map_err(|error| error.to_string())?;
     let redactions = clean(everything.as_bytes())?.redactions;
     match redactions.iter().filter(|found| !OWN.contains(&found.rule.as_str())).count() {
         0 => Ok(()),
-        findings => Err(format!(
-            "it holds {findings} findings in markup, settings, comments or attachments; containers are not rewritten"
+        found => Err(format!(
+            "it holds {found} findings in markup, settings, comments or attachments; containers are not rewritten"
         )),
     }
 }

@@ -314,7 +314,7 @@ fn show(
     let clean = match sanitizer.document_at(&name, bytes, format, learnt) {
         Ok(clean) => clean.into_inner(),
         Err(error) => {
-            eprintln!("certus-agent: {name} would be held back: {error}");
+            eprintln!("certus-agent: {} would be held back: {error}", shown(sanitizer, path));
             return Ok(());
         }
     };

@@ -28,7 +28,7 @@ const VIEWS_SLACK: usize = 1 << 20;
 /// White space around a number of TOML.
 const GAP_BYTES_MAX: usize = 4096;
 /// Properties of SARIF whose values are numbers (sections 3.4 to 3.59 of the specification).
-const COUNTED: [&[u8]; 26] = [
+const COUNTED: [&[u8]; 23] = [
     b"absoluteAddress",
     b"byteLength",
     b"byteOffset",
@@ -39,8 +39,6 @@ const COUNTED: [&[u8]; 26] = [
     b"executionOrder",
     b"exitCode",
     b"exitSignalNumber",
-    b"height",
-    b"id",
     b"index",
     b"length",
     b"nestingLevel",
@@ -54,7 +52,6 @@ const COUNTED: [&[u8]; 26] = [
     b"startColumn",
     b"startLine",
     b"threadId",
-    b"width",
 ];
 /// Digits of a JSON number that is somebody's.
 const NUMBER_BYTES_MIN: usize = 8;
