@@ -51,11 +51,14 @@ pub enum Format {
 /// Names of files that are TOML.
 const TOML: [&str; 6] = [".toml", "pipfile", "cargo.lock", "poetry.lock", "uv.lock", "pdm.lock"];
 
+/// How names of files end that are JSON, one value or several, with comments or without.
+const JSON: [&str; 8] = [".json", ".sarif", ".jsonl", ".ndjson", ".jsonc", ".json5", ".geojson", ".ipynb"];
+
 impl Format {
-    /// Tells by content; the name decides nothing but whether JSON is looked for.
+    /// Tells by content, and by the name where that leaves it open.
     pub fn detect(name: &str, bytes: &[u8]) -> Self {
         let encoding = Encoding::detect(bytes);
-        let decoded = encoding.decode(&bytes[..bytes.len().min(16 << 10) & !1]);
+        let decoded = encoding.decode(&bytes[..bytes.len().min(16 << 10) & !3]);
         let head = decoded.as_deref().map_or(&bytes[..bytes.len().min(8192)], str::as_bytes);
         let head = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head).trim_ascii_start();
         let named = name.to_ascii_lowercase();
@@ -65,17 +68,14 @@ impl Format {
         if named.ends_with(".csv") || named.ends_with(".tsv") {
             return Self::Csv;
         }
-        if !matches!(head.first(), Some(b'{' | b'[')) {
-            return Self::Text;
-        }
         let has = |text: &[u8]| memchr::memmem::find(head, text).is_some();
-        let sarif = has(b"\"runs\"") && has(b"\"version\"") || has(b"sarif");
-        if sarif && head.first() == Some(&b'{') {
-            Self::Sarif
-        } else if named.ends_with(".json") || named.ends_with(".sarif") || has(b"\"") {
-            Self::Json
-        } else {
-            Self::Text
+        let sarif = || has(b"\"runs\"") && has(b"\"version\"") || has(b"sarif");
+        let json = || JSON.iter().any(|ending| named.ends_with(ending));
+        match head.first() {
+            Some(b'{') if sarif() => Self::Sarif,
+            Some(b'{' | b'[') if has(b"\"") => Self::Json,
+            Some(_) if json() => Self::Json,
+            _ => Self::Text,
         }
     }
 }

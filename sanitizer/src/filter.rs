@@ -6,6 +6,8 @@ use crate::credential::{self, Confidence, is_pattern, is_placeholder};
 use crate::surprise::Makeup;
 use crate::validate::is_address_form;
 
+mod manifest;
+
 /// Which tests a value must pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -41,6 +43,8 @@ pub enum Filter {
     Name,
     /// A user's name.
     User,
+    /// In the data of a Secret of Kubernetes, and no placeholder.
+    Kubernetes,
 }
 
 /// How far before a value the word stands that says that everybody may know it.
@@ -81,6 +85,7 @@ impl Filter {
                 value.iter().filter(|b| b.is_ascii_hexdigit()).any(|b| *b != b'0' && *b != b'f' && *b != b'F')
             }
             Self::Name => value.iter().any(u8::is_ascii_alphabetic) || !value.is_ascii(),
+            Self::Kubernetes => !is_placeholder(value) && manifest::is_secret(text, start),
             Self::User => !SYSTEM_USERS.iter().any(|user| value.eq_ignore_ascii_case(user.as_bytes())),
         }
     }

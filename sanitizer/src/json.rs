@@ -36,8 +36,8 @@ pub(crate) enum TokenKind {
     Number,
 }
 
-/// The document's strings and numbers in order; `None` where it is no JSON (or several values in a row, one a line, which
-/// is taken as well).
+/// The document's strings and numbers in order, and its comments, which count as strings without escapes; `None` where it is
+/// no JSON. Several values in a row, one a line, are taken as well.
 pub(crate) fn tokens(text: &[u8]) -> Option<Vec<Token>> {
     work::count(text.len());
     let mut tokens = Vec::with_capacity(text.len() / TOKEN_BYTES);
@@ -77,6 +77,13 @@ pub(crate) fn tokens(text: &[u8]) -> Option<Vec<Token>> {
                 keyed = false;
                 at += 1;
             }
+            b'/' => {
+                let end = comment(text, at)?;
+                tokens.push(Token { start: at + 2, end, kind: TokenKind::Plain, keyed: false });
+                keyed = false;
+                at = end;
+                at += if text[at..].starts_with(b"*/") { 2 } else { 0 };
+            }
             b'-' | b'0'..=b'9' => {
                 let more = |b: &u8| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E');
                 let end = at + text[at..].iter().take_while(|b| more(b)).count();
@@ -94,6 +101,16 @@ pub(crate) fn tokens(text: &[u8]) -> Option<Vec<Token>> {
         }
     }
     (open.is_empty() && !tokens.is_empty()).then_some(tokens)
+}
+
+/// Where the comment that begins at `at` ends: before what closes it, or its line's end.
+fn comment(text: &[u8], at: usize) -> Option<usize> {
+    let rest = text.get(at + 2..)?;
+    match text.get(at + 1)? {
+        b'/' => Some(at + 2 + memchr::memchr(b'\n', rest).unwrap_or(rest.len())),
+        b'*' => memchr::memmem::find(rest, b"*/").map(|length| at + 2 + length),
+        _ => None,
+    }
 }
 
 /// The first byte from `at` on that is no space: what is written to be read has long rows of them.
@@ -241,8 +258,19 @@ mod tests {
     }
 
     #[test]
+    fn comments_are_passed_over_and_looked_at() {
+        let text = "// a\n{/* b */ \"k\" /**/: // c\r\n 12 /* d\n */, } // e";
+        let tokens = tokens(text.as_bytes()).expect("JSON with comments");
+        let said: Vec<&str> = tokens.iter().map(|token| &text[token.start..token.end]).collect();
+        assert_eq!(said, [" a", " b ", "k", "", " c\r", "12", " d\n ", " e"]);
+    }
+
+    #[test]
     fn what_is_no_json_is_told() {
         for text in ["{", "[1,}", "\"abc", "plain text", "", "{]", "[\"\\", &"[".repeat(600)] {
+            assert!(tokens(text.as_bytes()).is_none(), "{text}");
+        }
+        for text in ["/", "[1] /", "[1] /* x", "[1] / 2"] {
             assert!(tokens(text.as_bytes()).is_none(), "{text}");
         }
         assert!(tokens(b"{\"a\": 1}\n{\"a\": 2}\n").is_some(), "one value a line");

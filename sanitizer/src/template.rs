@@ -194,6 +194,19 @@ pub(crate) fn goes_on(pieces: &[Piece], next: u8) -> bool {
     next.is_ascii_alphanumeric() || last.is_some_and(|alphabet| alphabet.has(next))
 }
 
+/// Letters and digits in a row that tell by their number alone that a token may stand there.
+const LONG: usize = 20;
+
+/// Whether a text of this format may be without a digit and without so many letters in a row that those tell it.
+pub(crate) fn may_be_plain(pieces: &[Piece]) -> bool {
+    pieces.iter().all(|piece| match piece {
+        Piece::Run { alphabet, min, .. } => {
+            *min < LONG && !matches!(alphabet.name, "digit" | "hex" | "HEX" | "xdigit")
+        }
+        Piece::Literal(_) | Piece::Made(_) => true,
+    })
+}
+
 /// What the texts of a format are made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sort {

@@ -206,23 +206,34 @@ fn pairs_with_signs_between() {
 }
 
 #[test]
-fn utf_16() {
+fn units_of_two_and_four_bytes() {
+    let encodings = [
+        Encoding::Utf16Le(0),
+        Encoding::Utf16Be(0),
+        Encoding::Utf16Le(2),
+        Encoding::Utf16Be(2),
+        Encoding::Utf32Le(0),
+        Encoding::Utf32Be(0),
+        Encoding::Utf32Le(4),
+        Encoding::Utf32Be(4),
+    ];
     check!().with_iterations(ITERATIONS).with_max_len(BYTES_MAX).for_each(|bytes: &[u8]| {
-        for encoding in
-            [Encoding::Utf16Le(0), Encoding::Utf16Be(0), Encoding::Utf16Le(2), Encoding::Utf16Be(2)]
-        {
-            let mark = if matches!(encoding, Encoding::Utf16Le(2) | Encoding::Utf16Be(2)) { 2 } else { 0 };
+        for encoding in encodings {
             let walk = encoding.walk().expect("it is no UTF-8");
+            let text = String::from_utf8_lossy(bytes);
+            let two = |unit: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(unit).collect::<Vec<u8>>();
+            let four = |unit: fn(u32) -> [u8; 4]| text.chars().flat_map(|c| unit(c.into())).collect();
+            let (mark, spelt): (usize, Vec<u8>) = match encoding {
+                Encoding::Utf16Le(mark) => (mark, two(u16::to_le_bytes)),
+                Encoding::Utf16Be(mark) => (mark, two(u16::to_be_bytes)),
+                Encoding::Utf32Le(mark) => (mark, four(u32::to_le_bytes)),
+                Encoding::Utf32Be(mark) => (mark, four(u32::to_be_bytes)),
+                Encoding::Ascii => unreachable!("it is none of those"),
+            };
             if bytes.len() >= mark {
                 assert_sound(walk, bytes);
             }
-            let text = String::from_utf8_lossy(bytes);
-            let unit = |unit: u16| match encoding {
-                Encoding::Utf16Be(_) => unit.to_be_bytes(),
-                _ => unit.to_le_bytes(),
-            };
-            let spelt: Vec<u8> =
-                [0; 2][..mark].iter().copied().chain(text.encode_utf16().flat_map(unit)).collect();
+            let spelt = [&[0; 4][..mark], &spelt].concat();
             match mark {
                 0 => assert_spells(walk, &spelt, text.as_bytes()),
                 // A piece without the mark is none of this encoding.
@@ -238,15 +249,25 @@ fn utf_16() {
 #[test]
 fn literals_that_are_joined() {
     check!().with_iterations(ITERATIONS).with_max_len(BYTES_MAX).for_each(|bytes: &[u8]| {
-        let pieces = ["\"", "'", "\\", "\n", " ", "+", ".", "&", "\" + \"", "' . '", "\\\"", "a", "\"\n  \""];
+        let pieces = [
+            "\"", "'", "`", "\\", "\n", " ", "+", ".", "&", ",", "|", "/*", "*/", "//", "_", "\" + \"",
+            "' . `", "', '", "[", "].join(", "\\\"", "a", "\"\n  \"",
+        ];
         let text: String = bytes.iter().map(|byte| pieces[usize::from(*byte) % pieces.len()]).collect();
         for text in [text.as_bytes(), bytes] {
             assert_sound(joined::walk, text);
             for at in 0..text.len() {
+                if let Some(close) = joined::follows(text, at) {
+                    assert!(close < at && joined::goes_on(text, close), "{close} {at}");
+                }
                 if joined::goes_on(text, at)
-                    && let Some((start, end)) = joined::row(text, at)
+                    && let Some(row) = joined::row(text, at)
                 {
-                    assert!(start <= at && at < end && end <= text.len(), "{start} {at} {end}");
+                    assert!(row.start <= at && at < row.end && row.end < text.len(), "{row:?} {at}");
+                    if let Some(walk) = row.walk() {
+                        assert_sound(walk, text);
+                    }
+                    joined::spelt(b"with", &text[row.start..row.end]);
                 }
             }
         }

@@ -18,6 +18,8 @@ const BATCH_BYTES: usize = 64 << 10;
 
 /// First byte, and byte behind the last.
 type Stretch = (usize, usize);
+/// How bytes are spelt beside others.
+type Spelt = fn(&[u8], &[u8]) -> Vec<u8>;
 
 impl Sanitizer {
     /// Edits that what a text spells otherwise calls for, and where it spells one with words; `direct` are stretches
@@ -74,15 +76,16 @@ impl Sanitizer {
                 }
                 let (start, end) = around(layer.text, from, (*start, *end), reach);
                 from = end;
-                edits.extend(self.stretch(pass, layer, (start, end), walk)?);
+                edits.extend(self.stretch(pass, layer, (start, end), (walk, escapes::spelt))?);
             }
         }
         for joint in &hints.joints {
             let row = if *joint >= done { joined::row(layer.text, *joint) } else { None };
-            if let Some((start, end)) = row {
-                done = end;
-                let start = line_start(layer.text, start);
-                edits.extend(self.stretch(pass, layer, (start, end), joined::walk)?);
+            let Some(row) = row else { continue };
+            done = row.end;
+            if let Some(walk) = row.walk() {
+                let stretch = (line_start(layer.text, row.start), layer.text.len().min(row.end + 1));
+                edits.extend(self.stretch(pass, layer, stretch, (walk, joined::spelt))?);
             }
         }
         Ok((edits, prose))
@@ -127,19 +130,19 @@ impl Sanitizer {
         Ok(mapped(inner, spaced::walk, raw, start, spaced::spelt))
     }
 
-    /// A stretch of a text, looked at as what it says.
+    /// A stretch of a text, looked at as what it says; with how what is put in is spelt beside what stood there.
     fn stretch(
         &self,
         pass: &mut Pass<'_>,
         layer: &Layer<'_>,
-        (start, end): (usize, usize),
-        walk: Walk,
+        (start, end): Stretch,
+        (walk, spelt): (Walk, Spelt),
     ) -> Result<Vec<Edit>, SanitizeError> {
         let raw = &layer.text[start..end];
         let decoded = map::decode(walk, raw);
         pass.view(decoded.len())?;
         let inner = self.text(pass, &decoded, Format::Text, layer.depth + 1)?;
-        Ok(mapped(inner, walk, raw, start, escapes::spelt))
+        Ok(mapped(inner, walk, raw, start, spelt))
     }
 
     /// Strings with escapes of a JSON document, each with its name before it, many of them as one text.

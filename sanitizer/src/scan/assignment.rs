@@ -152,6 +152,11 @@ pub(crate) fn read(text: &[u8], at: usize) -> Option<Assigned> {
         (b'(', ..) if here == name_end || quoted_key => (here + 1, Manner::Loose),
         (b'{', b'"' | b'\'', _) if here == name_end => (here + 1, Manner::Loose),
         (b',', ..) if quoted_key => (here + 1, Manner::Loose),
+        // A pair of Erlang's, whose strings may be binaries.
+        (b',', ..) if here == name_end && name > 0 && text[name - 1] == b'{' => {
+            let start = spaces(text, here + 1);
+            (if text[start..].starts_with(b"<<\"") { start + 2 } else { start }, Manner::Loose)
+        }
         _ if here > closed && declared(text, here).is_some() => {
             (declared(text, here).unwrap_or(here), Manner::Loose)
         }
@@ -491,6 +496,8 @@ mod tests {
             ("password: r##\"v1\"##,", "v1", Manner::Quoted),
             ("<add key=\"Password\" type='text' xml:lang=\"en\" value=\"v1\"/>", "v1", Manner::Quoted),
             ("userPassword:: v1", "v1", Manner::Loose),
+            ("{default_pass, \"v1\"}", "v1", Manner::Quoted),
+            ("[{password, <<\"v1\">>}]", "v1", Manner::Quoted),
         ] {
             assert_eq!(value(text), Some((wanted, manner)), "{text}");
         }

@@ -32,6 +32,8 @@ impl Hints {
         if end - start >= BLOB_BYTES_MIN {
             self.runs.push((start, end));
         }
+        // What the run is the end of may have begun in a literal before it.
+        self.joints.extend(joined::follows(text, start));
         if joined::goes_on(text, end) {
             self.joints.push(end);
         }

@@ -56,7 +56,8 @@ fn tokens(search: &mut Search<'_>, number: u16, prefixes: &[String], body: &[Pie
         }
         for prefix in prefixes.iter().filter(|prefix| text[at..].starts_with(prefix.as_bytes())) {
             if let Some(end) = ended(body, text, at + prefix.len())
-                && may_hold(text, at)
+                && (may_hold(text, at)
+                    || template::may_be_plain(body) && word::head(prefix.as_bytes()).is_some())
                 && (search.scanner.rules[usize::from(number)].filter == Filter::Prefix
                     || !credential::is_filled_in(&text[at..end]))
                 && !credential::is_file_name(text, end)
@@ -196,12 +197,13 @@ fn all_formats() -> &'static [String] {
 }
 
 /// Rules whose anchors stand apart from what they match: words of which one must be near.
-const APART: [&str; 9] = [
+const APART: [&str; 10] = [
     "cookie-session",
     "discord-bot-token",
     "jwk-private",
     "jwk-symmetric",
     "kubernetes-secret",
+    "kubernetes-secret-json",
     "pgpass-password",
     "seed-phrase",
     "seed-phrase-any",

@@ -432,8 +432,11 @@ fn apart(text: &[u8], start: usize, end: usize) -> bool {
     };
     let before = start.checked_sub(1).and_then(|at| text.get(at));
     let after = text.get(end);
-    // A full stop may end a sentence.
-    let stop = after == Some(&b'.') && text.get(end + 1).is_none_or(u8::is_ascii_whitespace);
+    // A full stop may end a sentence; tables of data write whole numbers with a fraction of zero.
+    let rest = text.get(end..).unwrap_or_default();
+    let rest = rest.strip_prefix(b".").map(|rest| rest.strip_prefix(b"0").unwrap_or(rest));
+    let goes_on = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let stop = rest.is_some_and(|rest| !rest.first().is_some_and(goes_on));
     !joins(before) && (stop || !joins(after))
 }
 

@@ -154,15 +154,12 @@ impl Runs {
     fn token(&self, search: &mut Search<'_>, at: usize, least: usize) {
         let text = search.text;
         for (number, _) in self.prefixes.at(text, at) {
-            let rule = &search.scanner.rules[usize::from(number)];
-            let Form::Token { prefix, body } = &rule.form else { continue };
-            let behind = prefix.iter().filter(|prefix| text[at..].starts_with(prefix.as_bytes()));
-            let behind = behind.filter(|prefix| prefix.len() >= least);
-            for ends in behind.filter_map(|prefix| ended(body, text, at + prefix.len())) {
-                let filled = rule.filter != Filter::Prefix && credential::is_filled_in(&text[at..ends]);
-                if !filled && !credential::is_file_name(text, ends) {
-                    search.offer(number, at, ends);
-                }
+            let Form::Token { prefix, .. } = &search.scanner.rules[usize::from(number)].form else {
+                continue;
+            };
+            let here = prefix.iter().filter(|prefix| text[at..].starts_with(prefix.as_bytes()));
+            for length in here.map(String::len).filter(|length| *length >= least) {
+                token(search, number, at, length);
             }
         }
     }
@@ -282,6 +279,18 @@ impl Runs {
                 }
             }
         }
+    }
+}
+
+/// Offers what stands at `at` behind a prefix of so many bytes, if it is a token of this rule.
+pub(super) fn token(search: &mut Search<'_>, number: u16, at: usize, prefix: usize) {
+    let text = search.text;
+    let rule = &search.scanner.rules[usize::from(number)];
+    let Form::Token { body, .. } = &rule.form else { return };
+    let Some(end) = ended(body, text, at + prefix) else { return };
+    let filled = rule.filter != Filter::Prefix && credential::is_filled_in(&text[at..end]);
+    if !filled && !credential::is_file_name(text, end) {
+        search.offer(number, at, end);
     }
 }
 

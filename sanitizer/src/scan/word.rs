@@ -5,12 +5,13 @@
 
 use super::cue::{CUES, Cue, Persons};
 use super::literals::Literals;
-use super::{Search, assignment, finder, table};
+use super::{Search, assignment, finder, run, table};
 use crate::SanitizeError;
 use crate::credential;
 use crate::rules::{Finder, Form, Rule};
 use crate::simd::Beginnings;
 use crate::surprise::Makeup;
+use crate::template;
 use crate::work;
 
 /// What is looked for at words.
@@ -47,6 +48,8 @@ enum Meaning {
     Secret,
     /// Something of a person follows.
     Person(Cue),
+    /// A token's prefix: its rule.
+    Token(u16),
 }
 
 /// Values of a list that are looked at.
@@ -86,6 +89,13 @@ impl Words {
                 let meaning = Meaning::Person(*cue);
                 found.extend(words.iter().map(|word| (word.as_bytes(), false, cue.is_inside(), meaning)));
             }
+        }
+        for (number, rule) in rules.iter().enumerate() {
+            let Form::Token { prefix, body } = &rule.form else { continue };
+            // No run shows a short token that goes without digits.
+            let told = |prefix: &&String| template::may_be_plain(body) && head(prefix.as_bytes()).is_some();
+            let prefixes = prefix.iter().filter(told).map(|prefix| prefix.as_bytes());
+            found.extend(prefixes.map(|prefix| (prefix, true, false, Meaning::Token(number as u16))));
         }
         let (mut windows, mut heads, mut hooks) = (Vec::new(), Vec::new(), Vec::new());
         for (word, exact, inside, meaning) in found {
@@ -146,6 +156,11 @@ impl Words {
             Meaning::Password => assigned(search, start, Finder::Password),
             Meaning::Secret => assigned(search, start, Finder::Secret),
             Meaning::Person(cue) => cue.look(search, &search.scanner.persons, start, end),
+            Meaning::Token(rule) => {
+                if start == 0 || !search.text[start - 1].is_ascii_alphanumeric() {
+                    run::token(search, rule, start, end - start);
+                }
+            }
         }
         Ok(())
     }
@@ -250,7 +265,7 @@ impl Within {
 
 /// Where a word can be looked up if it begins where a word does: the rarest of the places where a letter, with two letters
 /// or digits behind it, stands behind what is neither.
-fn head(word: &[u8]) -> Option<usize> {
+pub(super) fn head(word: &[u8]) -> Option<usize> {
     let begins = |at: &usize| {
         word[*at].is_ascii_alphabetic()
             && word[at + 1..at + 3].iter().all(u8::is_ascii_alphanumeric)
