@@ -113,9 +113,15 @@ impl Intake {
     /// Remembers the values in a text that will be handed in, so that they are taken out wherever else they stand.
     /// What can't be read is held back when it is handed in.
     pub fn learn(&mut self, path: &str, text: &[u8], format: Format) {
-        let began = Instant::now();
+        let (began, full) = (Instant::now(), self.learnt.is_full());
         if let Err(error) = self.shared.sanitizer.learn_at(path, text, format, &mut self.learnt) {
             tracing::debug!(%error, "sanitize: nothing learnt");
+        }
+        if self.learnt.is_full() && !full {
+            tracing::warn!(
+                source = self.name.text,
+                "sanitize: more values than are remembered; some are taken out only where rules find them: split the source"
+            );
         }
         self.status.lock().stages.sanitize_us += began.elapsed().as_micros() as u64;
     }

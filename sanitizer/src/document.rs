@@ -274,7 +274,7 @@ impl Sanitizer {
     ) -> Result<(), SanitizeError> {
         for edit in self.edits(&mut Pass::new(bytes, None, Keeping::At(path)), bytes, format, 0)? {
             for hit in edit.hits.iter().filter(|hit| hit.rule != edit::FINGERPRINT) {
-                learnt.note(&hit.value, hit.rule);
+                learnt.note(&hit.value, hit.rule, self.scanner.rule(hit.rule).kind);
             }
         }
         Ok(())

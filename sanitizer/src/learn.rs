@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use zeroize::Zeroize;
 
+use crate::rules::Kind;
 use crate::surprise::Makeup;
 
 mod searcher;
@@ -40,8 +41,8 @@ impl std::str::FromStr for Learn {
     }
 }
 
-/// Values remembered at the most: the first in the order of their bytes, so that which ones does not depend on the order
-/// in which they were found.
+/// Values remembered at the most: those that give access first, then the first in the order of their bytes, so that which
+/// ones does not depend on the order in which they were found.
 const VALUES_MAX: usize = 1 << 16;
 const LENGTH_MIN: usize = searcher::WINDOW_BYTES;
 const LENGTH_MAX: usize = 4096;
@@ -57,13 +58,15 @@ const ENCODED_MIN: usize = 12;
 /// The values of a run, in memory only, wiped when dropped.
 #[derive(Default)]
 pub struct Learnt {
-    values: BTreeMap<Vec<u8>, u16>,
-    searcher: OnceLock<Option<Searcher>>,
+    secrets: BTreeMap<Vec<u8>, u16>,
+    personal: BTreeMap<Vec<u8>, u16>,
+    full: bool,
+    searcher: OnceLock<Searcher>,
 }
 
 impl Learnt {
     /// Remembers a value of this rule if it is long and odd enough not to be an ordinary word.
-    pub(crate) fn note(&mut self, value: &[u8], rule: u16) {
+    pub(crate) fn note(&mut self, value: &[u8], rule: u16, kind: Kind) {
         let digits = value.iter().any(u8::is_ascii_digit) && value.iter().any(u8::is_ascii_alphabetic);
         let number = value.len() >= NUMBER_MIN && value.iter().all(u8::is_ascii_digit);
         let various = value.iter().any(|byte| *byte != value[0]);
@@ -71,52 +74,68 @@ impl Learnt {
             || various && (number || value.len() >= PHRASE_MIN)
             || Makeup::of(value).surprise() >= SURPRISE_MIN;
         if (LENGTH_MIN..=LENGTH_MAX).contains(&value.len()) && odd {
-            self.keep(value.to_vec(), rule);
+            self.keep(value.to_vec(), rule, kind);
         }
     }
 
     /// Remembers what another one does.
     pub fn merge(&mut self, mut other: Self) {
-        for (value, rule) in std::mem::take(&mut other.values) {
-            self.keep(value, rule);
+        self.full |= other.full;
+        for (values, kind) in [(&mut other.secrets, Kind::Secret), (&mut other.personal, Kind::Pii)] {
+            for (value, rule) in std::mem::take(values) {
+                self.keep(value, rule, kind);
+            }
         }
     }
 
-    fn keep(&mut self, value: Vec<u8>, rule: u16) {
-        let known = self.values.entry(value).or_insert(rule);
-        *known = rule.min(*known);
-        if self.values.len() > VALUES_MAX
-            && let Some((mut last, _)) = self.values.pop_last()
+    /// Whether more values were found than it has room for: the others are taken out where rules find them, and not
+    /// wherever they stand.
+    pub fn is_full(&self) -> bool {
+        self.full
+    }
+
+    fn keep(&mut self, mut value: Vec<u8>, rule: u16, kind: Kind) {
+        let values = match kind {
+            Kind::Secret => &mut self.secrets,
+            Kind::Pii => &mut self.personal,
+        };
+        if let Some(known) = values.get_mut(&value) {
+            *known = rule.min(*known);
+            value.zeroize();
+        } else {
+            values.insert(value, rule);
+        }
+        if self.secrets.len() + self.personal.len() > VALUES_MAX
+            && let Some((mut last, _)) = self.personal.pop_last().or_else(|| self.secrets.pop_last())
         {
             last.zeroize();
+            self.full = true;
         }
         self.searcher = OnceLock::new();
     }
 
     /// Where values stand, as they are or in a form that they are likely to take, with their rules.
     pub(crate) fn find(&self, text: &[u8]) -> Vec<(usize, usize, u16)> {
-        if self.values.is_empty() {
+        if self.secrets.is_empty() && self.personal.is_empty() {
             return Vec::new();
         }
         let searcher = self.searcher.get_or_init(|| {
-            let forms = self
-                .values
-                .iter()
-                .flat_map(|(value, rule)| forms(value).into_iter().map(|form| (form, *rule)));
-            let (forms, rules): (Vec<Vec<u8>>, Vec<u16>) = forms.unzip();
-            let built = Searcher::new(&forms, rules);
-            forms.into_iter().for_each(|mut form| form.zeroize());
-            built
+            let values = self.secrets.iter().chain(&self.personal);
+            Searcher::new(
+                values.flat_map(|(value, rule)| forms(value).into_iter().map(|form| (form, *rule))).collect(),
+            )
         });
-        searcher.as_ref().map_or_else(Vec::new, |searcher| searcher.find(text))
+        searcher.find(text)
     }
 }
 
 /// A value as it is, in a JSON string, in a URL, in hexadecimal digits, and in base64 at each of three offsets.
 fn forms(value: &[u8]) -> Vec<Vec<u8>> {
     let mut forms = vec![value.to_vec()];
-    let mut add = |form: Vec<u8>| {
-        if !forms.contains(&form) {
+    let mut add = |mut form: Vec<u8>| {
+        if forms.contains(&form) {
+            form.zeroize();
+        } else {
             forms.push(form);
         }
     };
@@ -148,14 +167,45 @@ fn forms(value: &[u8]) -> Vec<Vec<u8>> {
 
 impl Drop for Learnt {
     fn drop(&mut self) {
-        while let Some((mut value, _)) = self.values.pop_first() {
-            value.zeroize();
+        for values in [&mut self.secrets, &mut self.personal] {
+            while let Some((mut value, _)) = values.pop_first() {
+                value.zeroize();
+            }
         }
     }
 }
 
 impl std::fmt::Debug for Learnt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Learnt({} values)", self.values.len())
+        write!(f, "Learnt({} values)", self.secrets.len() + self.personal.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beyond_its_room_it_says_so_and_keeps_what_gives_access() {
+        let value = |number: usize| format!("x{number:09}").into_bytes();
+        let personal = (0..VALUES_MAX).map(|number| (value(number), Kind::Pii));
+        let secrets = (VALUES_MAX..VALUES_MAX + 2).map(|number| (value(number), Kind::Secret));
+        let mut all: Vec<(Vec<u8>, Kind)> = personal.chain(secrets).collect();
+        let learnt = |all: &[(Vec<u8>, Kind)]| {
+            let mut learnt = Learnt::default();
+            all.iter().for_each(|(value, kind)| learnt.note(value, 0, *kind));
+            learnt
+        };
+        assert!(!learnt(&all[..VALUES_MAX]).is_full());
+        let (one, other) = (learnt(&all), {
+            all.reverse();
+            learnt(&all)
+        });
+        for learnt in [one, other] {
+            let known = |number| !learnt.find(&value(number)).is_empty();
+            assert!(learnt.is_full());
+            assert!(known(VALUES_MAX) && known(VALUES_MAX + 1) && known(0) && known(VALUES_MAX - 3));
+            assert!(!known(VALUES_MAX - 2) && !known(VALUES_MAX - 1));
+        }
     }
 }

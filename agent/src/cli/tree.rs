@@ -185,6 +185,7 @@ pub(super) fn sanitize(
                 Ok(())
             },
         )?;
+        tell_if_full(&learnt);
     }
     let clean = |entry: &Entry| {
         let name = entry.name.to_string_lossy();
@@ -229,6 +230,16 @@ pub(super) fn shown(sanitizer: &Sanitizer, path: &Path) -> String {
     name.map_or_else(|_| "a file".to_owned(), |name| name.into_inner().text)
 }
 
+/// Says that a run has more values than are remembered.
+fn tell_if_full(learnt: &Learnt) {
+    if learnt.is_full() {
+        eprintln!(
+            "certus-agent: more values were found than a run remembers: some are taken out where rules find them, but not \
+             wherever else they stand; go through fewer files in one run"
+        );
+    }
+}
+
 /// The values of a file; of one that can't be sanitized none, since it is left out anyway.
 fn learnt_from(sanitizer: &Sanitizer, name: &str, item: &Item) -> Learnt {
     let mut learnt = Learnt::default();
@@ -269,6 +280,7 @@ pub(super) fn preview(
         learnt.merge(learnt_from(&sanitizer, &path.to_string_lossy(), &item));
         Ok(())
     })?;
+    tell_if_full(&learnt);
     let mut out = io::BufWriter::new(io::stdout().lock());
     walk(&mut |path, item| {
         if let Item::LeftOut(why) = &item {

@@ -1,9 +1,10 @@
 //! Where values stand in a text: the leftmost first, of those that begin together the longest.
 //!
-//! An automaton reads every byte. It is asked only where a window tells that a value may begin: the last bytes of the window
-//! tell how far the next one may be away that a value begins with (Wu and Manber, 1994).
+//! The last bytes of a window tell how far the next one may be away that a value begins with (Wu and Manber, 1994). Where
+//! one may begin, it is looked up among all values in order: the longest that the text begins with there is the last one
+//! that is not greater, or one that this begins with.
 
-use aho_corasick::{AhoCorasick, Anchored, Input, MatchKind, StartKind};
+use zeroize::Zeroize;
 
 use crate::work;
 
@@ -20,51 +21,116 @@ const FIRST: u8 = 8;
 const PLACES: usize = 32;
 /// Places of the table, as powers of two.
 const TABLE_BITS: std::ops::RangeInclusive<u32> = 12..=22;
-/// What is looked at where a value may begin, in bytes for each of the text, before the automaton reads all of the rest.
-const TRIED_FACTOR: usize = 8;
-const TRIED_SLACK: usize = 64 << 10;
+/// Begins with no other value.
+const NONE: u32 = u32::MAX;
 
-/// Finds values.
+/// Finds values, which it holds; they are wiped when it is dropped.
 pub(super) struct Searcher {
-    automaton: AhoCorasick,
+    /// The values, one behind the other, in the order of their bytes.
+    bytes: Vec<u8>,
+    values: Vec<Value>,
+    /// What each begins with, so that few are compared.
+    heads: Vec<u64>,
     windows: Windows,
-    rules: Vec<u16>,
-    longest: usize,
+}
+
+/// A value among the others.
+#[derive(Debug, Clone, Copy)]
+struct Value {
+    start: u32,
+    length: u16,
+    rule: u16,
+    /// The longest other one that it begins with.
+    within: u32,
 }
 
 impl Searcher {
-    /// Of these values, each with its rule; `None` where there are too many.
-    pub(super) fn new(values: &[Vec<u8>], rules: Vec<u16>) -> Option<Self> {
-        let builder = &mut AhoCorasick::builder();
-        let builder = builder.match_kind(MatchKind::LeftmostLongest).start_kind(StartKind::Both);
-        let automaton = builder.build(values).ok()?;
-        let longest = values.iter().map(Vec::len).max().unwrap_or(0);
-        Some(Self { automaton, windows: Windows::new(values), rules, longest })
+    /// Of these values, each with its rule; of two rules for one value, the first.
+    pub(super) fn new(mut values: Vec<(Vec<u8>, u16)>) -> Self {
+        values.sort_unstable();
+        values.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            if same {
+                next.0.zeroize();
+            }
+            same
+        });
+        let total = values.iter().map(|(value, _)| value.len()).sum();
+        let mut searcher = Self {
+            bytes: Vec::with_capacity(total),
+            values: Vec::with_capacity(values.len()),
+            heads: Vec::with_capacity(values.len()),
+            windows: Windows::new(values.iter().map(|(value, _)| &value[..])),
+        };
+        for (mut value, rule) in values {
+            let within = searcher.longest(searcher.values.len().checked_sub(1), &value);
+            searcher.heads.push(head(&value));
+            let (start, length) = (searcher.bytes.len() as u32, value.len() as u16);
+            searcher.values.push(Value { start, length, rule, within: within.map_or(NONE, |at| at as u32) });
+            searcher.bytes.extend_from_slice(&value);
+            value.zeroize();
+        }
+        searcher
     }
 
     /// Where they stand, with their rules.
     pub(super) fn find(&self, text: &[u8]) -> Vec<(usize, usize, u16)> {
         work::count(text.len());
         let mut found = Vec::new();
-        let mut left = text.len() * TRIED_FACTOR + TRIED_SLACK;
         let mut at = 0;
         while let Some(start) = self.windows.next(text, at) {
-            let input = Input::new(text).span(start..text.len());
-            if left < self.longest {
-                work::count(text.len() - start);
-                let hits = self.automaton.find_iter(input);
-                found.extend(hits.map(|hit| (hit.start(), hit.end(), hit.pattern())));
-                break;
-            }
-            left -= self.longest;
             at = start + 1;
-            if let Some(hit) = self.automaton.find(input.anchored(Anchored::Yes)) {
-                found.push((start, hit.end(), hit.pattern()));
-                at = hit.end();
+            if let Some(value) = self.at(&text[start..]) {
+                at = start + usize::from(value.length);
+                found.push((start, at, value.rule));
             }
         }
-        found.into_iter().map(|(start, end, pattern)| (start, end, self.rules[pattern.as_usize()])).collect()
+        found
     }
+
+    /// The longest value that a text begins with.
+    fn at(&self, text: &[u8]) -> Option<Value> {
+        let wanted = head(text);
+        let from = self.heads.partition_point(|head| *head < wanted);
+        let same = self.heads[from..].partition_point(|head| *head == wanted);
+        let not_greater = self.values[from..from + same].partition_point(|value| {
+            let value = self.bytes(value);
+            work::count(value.len().min(text.len()));
+            value <= text
+        });
+        self.longest((from + not_greater).checked_sub(1), text).map(|number| self.values[number])
+    }
+
+    /// The longest that a text begins with, among this value and those that it begins with.
+    fn longest(&self, mut number: Option<usize>, text: &[u8]) -> Option<usize> {
+        let common = number.map_or(0, |number| {
+            let value = self.bytes(&self.values[number]);
+            value.iter().zip(text).take_while(|(one, other)| one == other).count()
+        });
+        while let Some(value) = number.map(|number| &self.values[number])
+            && usize::from(value.length) > common
+        {
+            number = (value.within != NONE).then_some(value.within as usize);
+        }
+        number
+    }
+
+    fn bytes(&self, value: &Value) -> &[u8] {
+        let start = value.start as usize;
+        &self.bytes[start..start + usize::from(value.length)]
+    }
+}
+
+impl Drop for Searcher {
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+        self.heads.zeroize();
+    }
+}
+
+/// The first bytes of a text as a number in their order.
+fn head(text: &[u8]) -> u64 {
+    text.first_chunk::<WINDOW_BYTES>().map_or(0, |first| u64::from_be_bytes(*first))
 }
 
 /// Of each block, how far a window must go on that ends with it, and whether a value begins with it.
@@ -74,7 +140,7 @@ struct Windows {
 }
 
 impl Windows {
-    fn new(values: &[Vec<u8>]) -> Self {
+    fn new<'a>(values: impl ExactSizeIterator<Item = &'a [u8]>) -> Self {
         let bits = (values.len() * PLACES).next_power_of_two().ilog2();
         let bits = bits.clamp(*TABLE_BITS.start(), *TABLE_BITS.end());
         let mut windows = Self { table: vec![SHIFT_MAX; 1 << bits], bits };
@@ -119,16 +185,33 @@ impl Windows {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
 
     use super::*;
 
+    /// The same, place by place.
+    fn plainly(values: &BTreeMap<Vec<u8>, u16>, text: &[u8]) -> Vec<(usize, usize, u16)> {
+        let (mut found, mut at) = (Vec::new(), 0);
+        while at < text.len() {
+            let here = values.iter().filter(|(value, _)| text[at..].starts_with(value));
+            match here.max_by_key(|(value, _)| value.len()) {
+                Some((value, rule)) => {
+                    found.push((at, at + value.len(), *rule));
+                    at += value.len();
+                }
+                None => at += 1,
+            }
+        }
+        found
+    }
+
     proptest! {
         #[test]
-        fn windows_pass_over_no_value(
-            values in prop::collection::vec("[ab]{8,12}|[a-z]{8,20}", 1..30),
+        fn values_are_found_as_by_trying_each_everywhere(
+            values in prop::collection::vec("[ab]{8,12}|[a-z]{8,20}|abababab[a-c]{0,9}", 1..40),
             pieces in prop::collection::vec((any::<prop::sample::Index>(), "[ab]{0,9}|[a-z ]{0,9}"), 0..40),
-            dense in any::<bool>(),
         ) {
             let mut text = String::new();
             for (pick, between) in pieces {
@@ -136,14 +219,10 @@ mod tests {
                 let value: &String = pick.get(&values);
                 text.push_str(value);
             }
-            let values: Vec<Vec<u8>> = values.into_iter().map(String::into_bytes).collect();
-            let mut searcher = Searcher::new(&values, (0..values.len() as u16).collect()).expect("few values");
-            // As if a try took so long that the automaton had to read the rest.
-            searcher.longest = if dense { TRIED_SLACK } else { searcher.longest };
-            let hits = searcher.automaton.find_iter(&text);
-            let wanted: Vec<_> =
-                hits.map(|hit| (hit.start(), hit.end(), hit.pattern().as_usize() as u16)).collect();
-            prop_assert_eq!(searcher.find(text.as_bytes()), wanted);
+            let numbered: Vec<(Vec<u8>, u16)> =
+                values.iter().enumerate().map(|(rule, value)| (value.clone().into_bytes(), rule as u16)).collect();
+            let first = numbered.iter().rev().cloned().collect();
+            prop_assert_eq!(Searcher::new(numbered).find(text.as_bytes()), plainly(&first, text.as_bytes()));
         }
     }
 }
