@@ -97,7 +97,8 @@ enum Command {
         #[arg(long)]
         out: PathBuf,
     },
-    /// Show what would leave, as a unified diff against what is there, with the values masked; nothing is sent.
+    /// Show what would leave, as a diff against what is there, with the values masked; nothing is sent. Both stand side by
+    /// side on a terminal of 100 columns and more.
     Preview {
         /// As JSON, one replacement a line.
         #[arg(long)]

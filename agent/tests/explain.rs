@@ -181,10 +181,55 @@ fn a_policy_file_counts_and_a_wrong_one_is_refused_with_its_line() {
 fn rules_can_be_listed_and_shown() {
     let dir = place();
     let listed = told(&agent(dir.path(), &["rules", "ls", "--json"]));
-    let first: Value = serde_json::from_str(listed.lines().next().unwrap()).unwrap();
-    let shown = told(&agent(dir.path(), &["rules", "show", first["id"].as_str().unwrap()]));
-    assert!(shown.contains(first["source"].as_str().unwrap()), "{shown}");
+    for (number, row) in listed.lines().enumerate().step_by(97) {
+        let row: Value = serde_json::from_str(row).unwrap();
+        let shown = told(&agent(dir.path(), &["rules", "show", row["id"].as_str().unwrap()]));
+        let rule: toml::Table = shown.parse().unwrap();
+        assert_eq!((&rule["id"], &rule["source"]), (&text(&row["id"]), &text(&row["source"])), "{number}");
+    }
     assert_eq!(agent(dir.path(), &["rules", "show", "no-such-rule"]).status.code(), Some(65));
+}
+
+fn text(value: &Value) -> toml::Value {
+    toml::Value::String(value.as_str().unwrap().to_owned())
+}
+
+#[test]
+fn rules_of_a_policy_file_are_listed_shown_and_named_in_sarif() {
+    let dir = place();
+    let rule =
+        "[[rule]]\nid = \"badge\"\ntype = \"BADGE\"\nregex = 'BADGE-\\d{6}'\nexamples = [\"BADGE-123456\"]";
+    fs::write(
+        dir.path().join("policy.toml"),
+        format!("off = [\"EMAIL\"]\n{rule}\n\n[[allow]]\nvalues = []\npaths = [\"x\"]\nreason = \"r\"\n"),
+    )
+    .unwrap();
+    let listed = told(&agent(dir.path(), &["rules", "ls", "--policy", "policy.toml"]));
+    assert_eq!(listed.split_whitespace().collect::<Vec<_>>(), ["badge", "secret", "BADGE"]);
+    let shown = told(&agent(dir.path(), &["rules", "show", "badge", "--policy", "policy.toml"]));
+    assert_eq!(shown.trim_end(), rule);
+    let sarif = told(&agent(dir.path(), &["scan", "--sarif", "--policy", "policy.toml", "tree"]));
+    let sarif: Value = serde_json::from_str(&sarif).unwrap();
+    let rules = sarif["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
+    let has = |id: &str| rules.iter().any(|rule| rule["id"] == id);
+    assert!(has("badge") && has("jwt") && has("fingerprint") && !has("email"), "{rules:?}");
+}
+
+#[test]
+fn a_value_in_a_files_name_is_told_and_not_shown() {
+    let dir = place();
+    let name = format!("{}.txt", token(77));
+    let tree = dir.path().join("named");
+    fs::create_dir(&tree).unwrap();
+    fs::write(tree.join(&name), format!("key {}", token(78))).unwrap();
+    for arguments in [&["scan", "--fail-on", "secret", "named"][..], &["scan", "--sarif", "named"]] {
+        let output = agent(dir.path(), arguments);
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), complaint(&output));
+        assert!(said.contains("a file's name holds a secret, GITHUB_TOKEN"), "{said}");
+        assert!(!said.contains(&token(77)) && !said.contains(&token(78)), "{said}");
+    }
+    let only = agent(dir.path(), &["scan", "--json", "named"]);
+    assert_eq!(told(&only).lines().count(), 1, "a name is no finding of the file's");
 }
 
 /// A container of members, with a comment.

@@ -231,9 +231,11 @@ impl Sanitizer {
         &self.policy
     }
 
-    /// How many rules are in use.
-    pub fn rule_count(&self) -> usize {
-        self.scanner.len()
+    /// What finds something: name, kind and type, of the policy's own rules, of those built in that are in use, and of what
+    /// takes out digests of values.
+    pub fn rules(&self) -> impl Iterator<Item = (&str, Kind, &str)> {
+        let rules = self.scanner.rules().iter().map(|rule| (&*rule.id, rule.kind, &*rule.type_name));
+        rules.chain([(FINGERPRINT_RULE, Kind::Secret, FINGERPRINT_TYPE)])
     }
 
     /// Values in a document, in order; nothing is changed.

@@ -12,6 +12,7 @@ use certus_protocol::ids::PolicyHash;
 
 use crate::action::Action;
 use crate::pseudonym::PseudonymKey;
+use crate::rules::Kind;
 
 mod allow;
 mod custom;
@@ -149,6 +150,11 @@ impl Terms {
     /// The customer's own rules.
     pub(crate) fn rules(&self) -> &[CustomRule] {
         &self.rules
+    }
+
+    /// The customer's own rules: name, kind and type.
+    pub fn own_rules(&self) -> impl Iterator<Item = (&str, Kind, &str)> {
+        self.rules.iter().map(|rule| (&*rule.id, rule.kind, &*rule.type_name))
     }
 
     /// Whether anything may be kept.

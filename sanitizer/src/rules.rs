@@ -311,6 +311,15 @@ pub fn raw() -> Result<Vec<(Kind, RawRule)>, RulesError> {
     Ok(all)
 }
 
+/// A rule as it stands in its table, which is named: the family that it belongs to.
+pub fn text(id: &str) -> Option<(&'static str, &'static str)> {
+    let first = format!("id = \"{id}\"");
+    TABLES.iter().find_map(|(table, text)| {
+        let rule = text.split("[[rule]]\n").skip(1).find(|rule| rule.lines().next() == Some(&*first))?;
+        Some((*table, rule.trim_end()))
+    })
+}
+
 /// The rules that a profile uses.
 pub(crate) fn load(profile: Profile) -> Result<Vec<Rule>, RulesError> {
     let wanted = |(kind, rule): &(Kind, RawRule)| match profile {

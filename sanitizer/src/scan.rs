@@ -133,8 +133,8 @@ impl Scanner {
         self.persons.position == Some(number)
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.rules.len()
+    pub(crate) fn rules(&self) -> &[Rule] {
+        &self.rules
     }
 
     /// Overlapping values become one, by the rule that stands first in the tables.

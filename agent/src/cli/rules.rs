@@ -1,7 +1,7 @@
 //! `rules`: what the rules are, and whether those of a policy file do what their examples say.
 
 use std::io::{BufRead, stdin};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use certus_sanitizer::rules::{self, RawRule};
 use certus_sanitizer::{Kind, Policy, PseudonymKey, check_name};
@@ -11,16 +11,22 @@ use super::CliError;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum RulesCommand {
-    /// List the rules built in.
+    /// List the rules built in, or those of a policy file.
     Ls {
         /// As JSON, one rule a line.
         #[arg(long)]
         json: bool,
+        /// The policy file.
+        #[arg(long)]
+        policy: Option<PathBuf>,
     },
-    /// Show a rule.
+    /// Show a rule as it stands in its table, or in a policy file.
     Show {
         /// Its name.
         id: String,
+        /// The policy file.
+        #[arg(long)]
+        policy: Option<PathBuf>,
     },
     /// Try the rules of a policy file on their own examples; exit status 65 if one fails.
     Test {
@@ -36,17 +42,8 @@ pub(super) fn run(
     key: impl FnOnce() -> Result<Option<PseudonymKey>, CliError>,
 ) -> Result<(), CliError> {
     match command {
-        RulesCommand::Ls { json } => {
-            for (kind, rule) in all()? {
-                if *json {
-                    say!("{}", row(kind, &rule));
-                } else {
-                    say!("{:<40} {:<7} {}", rule.id, kind.as_str(), rule.type_name);
-                }
-            }
-            Ok(())
-        }
-        RulesCommand::Show { id } => show(id),
+        RulesCommand::Ls { json, policy } => list(*json, policy.as_deref()),
+        RulesCommand::Show { id, policy } => show(id, policy.as_deref()),
         RulesCommand::Test { file } => test(file),
         RulesCommand::Hash => hash(key()?),
     }
@@ -73,38 +70,58 @@ fn row(kind: Kind, rule: &RawRule) -> serde_json::Value {
     })
 }
 
-fn show(id: &str) -> Result<(), CliError> {
-    let found = all()?.into_iter().find(|(_, rule)| rule.id == id);
-    let Some((kind, rule)) = found else {
-        return Err(CliError::Data(format!("there is no rule {id:?}; `certus-agent rules ls` lists them")));
-    };
-    let line = |name: &str, text: &str| {
-        if !text.is_empty() {
-            say!("{name:<10} {text}");
+fn list(json: bool, policy: Option<&Path>) -> Result<(), CliError> {
+    if let Some(file) = policy {
+        let text = read(file)?;
+        let policy = Policy::parse(&text).map_err(|error| wrong(file, &error))?;
+        for (id, kind, type_name) in policy.terms.own_rules() {
+            let row = serde_json::json!({"id": id, "type": type_name, "kind": kind.as_str()});
+            say_row(json, &row, (id, kind, type_name));
         }
-    };
-    line("rule", &rule.id);
-    line("type", &rule.type_name);
-    line("kind", kind.as_str());
-    line("found by", form(&rule));
-    line("prefix", &rule.prefix.join(" "));
-    line("words", &rule.words.join(" "));
-    line("body", rule.body.as_deref().unwrap_or_default());
-    line("number", &rule.number.join(" | "));
-    line("written", &rule.written.join(" | "));
-    line("anchors", &rule.anchors.join(" "));
-    line("regex", rule.regex.as_deref().unwrap_or_default());
-    line("context", &rule.context.join(" "));
-    line("check", &check_name(rule.check).unwrap_or_default());
-    line("sum", &check_name(rule.sum).unwrap_or_default());
-    line("source", &rule.source);
+        return Ok(());
+    }
+    for (kind, rule) in all()? {
+        say_row(json, &row(kind, &rule), (&rule.id, kind, &rule.type_name));
+    }
     Ok(())
 }
 
-fn test(file: &PathBuf) -> Result<(), CliError> {
-    let wrong = |what: String| CliError::Data(format!("{}: {what}", file.display()));
-    let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
-    let verdicts = Policy::tried(&text).map_err(|error| wrong(error.to_string()))?;
+fn say_row(json: bool, row: &serde_json::Value, (id, kind, type_name): (&str, Kind, &str)) {
+    if json {
+        say!("{row}");
+    } else {
+        say!("{id:<40} {:<7} {type_name}", kind.as_str());
+    }
+}
+
+fn show(id: &str, policy: Option<&Path>) -> Result<(), CliError> {
+    if let Some(file) = policy {
+        let text = read(file)?;
+        let found = Policy::rule_text(&text, id).map_err(|error| wrong(file, &error))?;
+        let found = found.ok_or_else(|| wrong(file, &format!("there is no rule {id:?} in it")))?;
+        say!("{found}");
+        return Ok(());
+    }
+    let found = all()?.into_iter().find(|(_, rule)| rule.id == id).zip(rules::text(id));
+    let Some(((kind, rule), (family, text))) = found else {
+        let what = format!("there is no rule {id:?} built in; `certus-agent rules ls` lists them");
+        return Err(CliError::Data(what));
+    };
+    say!("# A {} of the family {family}, found by its {}.\n{text}", kind.as_str(), form(&rule));
+    Ok(())
+}
+
+fn read(file: &Path) -> Result<String, CliError> {
+    std::fs::read_to_string(file).map_err(|error| wrong(file, &error))
+}
+
+fn wrong(file: &Path, what: &dyn std::fmt::Display) -> CliError {
+    CliError::Data(format!("{}: {what}", file.display()))
+}
+
+fn test(file: &Path) -> Result<(), CliError> {
+    let text = read(file)?;
+    let verdicts = Policy::tried(&text).map_err(|error| wrong(file, &error))?;
     let mut failed = 0;
     for verdict in &verdicts {
         match &verdict.wrong {
@@ -118,10 +135,10 @@ fn test(file: &PathBuf) -> Result<(), CliError> {
         }
     }
     if failed > 0 {
-        return Err(wrong(format!("{failed} of {} rules fail", verdicts.len())));
+        return Err(wrong(file, &format!("{failed} of {} rules fail", verdicts.len())));
     }
     // The rest of the file as well.
-    Policy::parse(&text).map(|_| ()).map_err(|error| wrong(error.to_string()))
+    Policy::parse(&text).map(|_| ()).map_err(|error| wrong(file, &error))
 }
 
 fn hash(key: Option<PseudonymKey>) -> Result<(), CliError> {

@@ -1,21 +1,26 @@
 //! Findings as SARIF 2.1.0, written as they come; no value stands in it.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use certus_sanitizer::{Kind, rules};
+use certus_sanitizer::{Kind, Sanitizer, rules};
 use serde_json::{Value, json};
 
 use super::scan::{Told, reason};
 
 /// All before the results: the tool and its rules.
-pub(super) fn begin(out: &mut dyn Write) -> io::Result<()> {
-    let rule = |(kind, rule): (Kind, rules::RawRule)| {
-        json!({
-            "id": rule.id, "helpUri": rule.source,
-            "shortDescription": {"text": format!("{} {}", kind.as_str(), rule.type_name)},
-        })
+pub(super) fn begin(out: &mut dyn Write, sanitizer: &Sanitizer) -> io::Result<()> {
+    let sources: BTreeMap<String, String> =
+        rules::raw().unwrap_or_default().into_iter().map(|(_, rule)| (rule.id, rule.source)).collect();
+    let rule = |(id, kind, type_name): (&str, Kind, &str)| {
+        let text = format!("{} {type_name}", kind.as_str());
+        let mut rule = json!({"id": id, "shortDescription": {"text": text}});
+        if let Some(source) = sources.get(id) {
+            rule["helpUri"] = json!(source);
+        }
+        rule
     };
-    let table: Vec<Value> = rules::raw().unwrap_or_default().into_iter().map(rule).collect();
+    let table: Vec<Value> = sanitizer.rules().map(rule).collect();
     let tool =
         json!({"driver": {"name": "certus-agent", "version": env!("CARGO_PKG_VERSION"), "rules": table}});
     write!(

@@ -1,6 +1,7 @@
 //! `scan`: what would be taken out of a tree, where, and why; never a value.
 #![expect(clippy::print_stderr, reason = "the summary stands beside the answer")]
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -93,16 +94,22 @@ pub(super) fn scan(
         .map(|path| read_baseline(path, &sanitizer))
         .transpose()?
         .unwrap_or_default();
-    let look = |entry: &Entry| looked_at(&sanitizer, entry);
+    let look = |entry: &Entry| (named(&sanitizer, entry), looked_at(&sanitizer, entry));
     let mut out = io::BufWriter::new(io::stdout().lock());
     let colour = io::stdout().is_terminal();
     let mut count = Count::default();
     let mut all = BTreeSet::new();
     if telling.sarif {
-        sarif::begin(&mut out).map_err(unwritten)?;
+        sarif::begin(&mut out, &sanitizer).map_err(unwritten)?;
     }
-    in_order(&entries(tree, stop)?, stop, look, |entry, looked| {
-        let name = entry.name.to_string_lossy();
+    in_order(&entries(tree, stop)?, stop, look, |entry, (named, looked)| {
+        let safe = (!named.is_empty()).then(|| shown(&sanitizer, &entry.name));
+        if let Some(name) = &safe {
+            count.named(name, named);
+        }
+        // What scripts read names the file as it is.
+        let name = safe.filter(|_| !telling.json);
+        let name = name.map_or_else(|| entry.name.to_string_lossy(), Cow::Owned);
         let (bytes, found) = match looked {
             Ok(looked) => looked,
             Err(why) => {
@@ -121,12 +128,13 @@ pub(super) fn scan(
                 continue;
             }
             if telling.sarif {
-                sarif::result(&mut out, &name, &told, (count.left() > 0, lasting)).map_err(unwritten)?;
+                sarif::result(&mut out, &name, &told, (count.told > 0, lasting)).map_err(unwritten)?;
             } else {
                 let line =
                     if telling.json { as_json(&name, &told) } else { for_people(&name, &told, colour) };
                 writeln!(out, "{line}").map_err(unwritten)?;
             }
+            count.told += 1;
             *count.types.entry((told.finding.kind.as_str(), told.finding.type_name)).or_default() += 1;
         }
         Ok(())
@@ -140,6 +148,12 @@ pub(super) fn scan(
     }
     count.tell(began);
     count.verdict(telling.fail_on)
+}
+
+/// What is found in a file's name.
+fn named(sanitizer: &Sanitizer, entry: &Entry) -> Vec<Finding> {
+    let name = entry.name.to_string_lossy();
+    sanitizer.scan_at(&name, name.as_bytes(), Format::Text).unwrap_or_default()
 }
 
 /// How many bytes a file has, and what was found in it; or why it was not looked at.
@@ -166,12 +180,22 @@ struct Count {
     bytes: usize,
     unread: usize,
     known: usize,
+    told: usize,
     types: BTreeMap<(&'static str, String), usize>,
 }
 
 impl Count {
     fn left(&self) -> usize {
         self.types.values().sum()
+    }
+
+    /// Values were found in the name of a file, which is shown without them.
+    fn named(&mut self, shown: &str, found: Vec<Finding>) {
+        for finding in found {
+            let (kind, type_name) = (finding.kind.as_str(), finding.type_name);
+            eprintln!("certus-agent: a file's name holds a {kind}, {type_name}: {shown}");
+            *self.types.entry((kind, type_name)).or_default() += 1;
+        }
     }
 
     fn tell(&self, began: Instant) {

@@ -103,6 +103,21 @@ pub struct Verdict {
 }
 
 impl Policy {
+    /// A rule of a policy file as it stands there; `None` where the file has none of this name.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn rule_text<'a>(text: &'a str, id: &str) -> Result<Option<&'a str>, PolicyError> {
+        let raw = read(text)?;
+        let Some(rule) = raw.rule.iter().find(|rule| rule.get_ref().id == id) else { return Ok(None) };
+        // A span is that of the rule's header; it goes on to the next one.
+        let start = rule.span().start;
+        let headers = raw.rule.iter().map(Spanned::span).chain(raw.allow.iter().map(Spanned::span));
+        let action = text.match_indices("\n[action").map(|(at, _)| at);
+        let next = headers.map(|span| span.start).chain(action).filter(|at| *at > start).min();
+        Ok(Some(text[start..next.unwrap_or(text.len())].trim_end()))
+    }
+
     /// Reads a policy file and tries its rules.
     ///
     /// # Errors
