@@ -257,6 +257,59 @@ fn hashes_of_a_file_are_keyed_where_a_result_about_it_told_something() {
 }
 
 #[test]
+fn fingerprints_of_a_result_are_keyed_where_what_it_refers_to_told_something() {
+    let secret = token(6);
+    let told = json!({"text": format!("holds {secret}")});
+    let flow = |index: usize| json!({"codeFlows": [{"threadFlows": [{"locations": [{"index": index}]}]}]});
+    let file = |location: Value| json!({"locations": [{"physicalLocation": {"artifactLocation": location}}]});
+    let references = [
+        (flow(1), true),
+        (flow(0), false),
+        (json!({"webRequest": {"index": 0}}), true),
+        (json!({"webResponse": {"index": 0}}), false),
+        (file(json!({"uri": "a.rs"})), true),
+        (file(json!({"index": 0})), true),
+        (file(json!({"uri": "b.rs", "index": 1})), false),
+        (json!({"locations": [{"logicalLocations": [{"index": 1}]}]}), true),
+        (json!({"locations": [{"logicalLocations": [{"index": 0}]}]}), false),
+    ];
+    let results: Vec<Value> = references
+        .iter()
+        .map(|(reference, _)| {
+            let mut result =
+                json!({"message": {"text": "words"}, "fingerprints": {"v1": "39fa2ee980eb94b0:1"}});
+            result
+                .as_object_mut()
+                .expect("an object")
+                .extend(reference.as_object().expect("an object").clone());
+            result
+        })
+        .collect();
+    let lists = json!({"artifacts": [{"location": {"uri": "a.rs"}, "contents": told}, {"location": {"uri": "b.rs"}}],
+        "threadFlowLocations": [{"location": {}}, {"location": {"message": told}}],
+        "webRequests": [{"body": told}], "webResponses": [{"body": {"text": "x"}}],
+        "logicalLocations": [{"name": "f"}, {"name": "g", "properties": {"note": told}}]});
+    // Lists stand before results or behind them; the next run has its own.
+    let (mut before, mut behind) = (lists.clone(), json!({"results": results}));
+    before["results"] = json!(results);
+    behind.as_object_mut().expect("an object").extend(lists.as_object().expect("an object").clone());
+    let sarif = json!({"version": "2.1.0", "runs": [before, behind, {"results": results}]});
+    let made = sanitizer().document(
+        &serde_json::to_vec(&sarif).expect("serialises"),
+        Format::Sarif,
+        &Learnt::default(),
+    );
+    let out: Value =
+        serde_json::from_slice(&made.expect("can be made clean").into_inner().bytes).expect("JSON");
+    for run in 0..3 {
+        for (number, (reference, keyed)) in references.iter().enumerate() {
+            let now = out["runs"][run]["results"][number]["fingerprints"]["v1"].as_str().expect("a string");
+            assert_eq!(now.starts_with("REDACTED_FINGERPRINT_"), *keyed && run < 2, "{run} {reference}");
+        }
+    }
+}
+
+#[test]
 fn coordinates_are_taken_out_of_short_numbers() {
     let text =
         json!({"lat": 48.2082, "lon": 16.3738, "n": 48.2082, "coordinates": [16.3738, 48.2082]}).to_string();

@@ -2,7 +2,8 @@
 //!
 //! Those of a result are in `fingerprints` and `partialFingerprints`, those of a file in `hashes`
 //! (SARIF 2.1.0, 3.27.16, 3.27.17 and 3.24.11). They are told by their name and by an edit within the object that holds them;
-//! those of a file also by an edit within a result about it.
+//! those of a file also by an edit within a result about it, those of a result by an edit within what it refers to by
+//! its place in a list of the run (3.14).
 
 use std::collections::BTreeSet;
 
@@ -12,9 +13,17 @@ use crate::pseudonym;
 use crate::work;
 
 const NAMES: &[&[u8]] = &[b"fingerprints", b"partialFingerprints", b"hashes"];
+const RUNS: &[u8] = b"runs";
 const RESULTS: &[u8] = b"results";
 const ARTIFACTS: &[u8] = b"artifacts";
 const LOCATION: &[u8] = b"artifactLocation";
+const FLOWS: &[u8] = b"threadFlows";
+const STEPS: &[u8] = b"threadFlowLocations";
+const REQUESTS: &[u8] = b"webRequests";
+const RESPONSES: &[u8] = b"webResponses";
+const LOGICAL: &[u8] = b"logicalLocations";
+/// Lists of a run that results refer to.
+const LISTS: [&[u8]; 5] = [ARTIFACTS, STEPS, REQUESTS, RESPONSES, LOGICAL];
 
 /// First byte, and byte behind the last.
 type Stretch = (usize, usize);
@@ -38,7 +47,7 @@ pub(super) fn digests(text: &[u8], tokens: &[Token], edits: &[Edit]) -> Vec<Stre
         before = Some(token);
     }
     walk.signs(from, text.len());
-    walk.files();
+    walk.run();
     walk.found.sort_unstable();
     walk.found.dedup();
     walk.found
@@ -54,20 +63,22 @@ struct Open<'a> {
     members: usize,
     /// Digests of what it is.
     digests: Vec<Stretch>,
-    /// Files that it is about: their place in the list of them, or what they are called.
-    about: Vec<File<'a>>,
+    /// What it refers to, at any depth.
+    about: Vec<Reference<'a>>,
 }
 
-/// How a result names a file.
+/// How a result names a file or something else of its run.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum File<'a> {
-    Number(usize),
+enum Reference<'a> {
+    /// A list of the run, and the place in it.
+    Listed(&'static [u8], usize),
     Uri(&'a [u8]),
 }
 
-/// A file of a run, with its digests.
-struct Artifact<'a> {
-    names: Vec<File<'a>>,
+/// A file or a result of a run, with its digests.
+struct Digested<'a> {
+    /// Of a file, how it is named; of a result, what it refers to.
+    names: Vec<Reference<'a>>,
     digests: Vec<Stretch>,
 }
 
@@ -81,8 +92,11 @@ struct Walk<'a> {
     /// How deep the object of digests lies.
     inside: Option<usize>,
     /// Of the present run: files with digests, and those that something was replaced about.
-    artifacts: Vec<Artifact<'a>>,
-    told: BTreeSet<File<'a>>,
+    artifacts: Vec<Digested<'a>>,
+    told: BTreeSet<Reference<'a>>,
+    /// Of the present run: results in which nothing was replaced, and members of lists in which something was.
+    results: Vec<Digested<'a>>,
+    changed: BTreeSet<Reference<'a>>,
     found: Vec<Stretch>,
 }
 
@@ -116,15 +130,30 @@ impl<'a> Walk<'a> {
             }
             return;
         }
-        let file = match &self.text[key.start..key.end] {
-            b"uri" => Some(File::Uri(value)),
-            b"index" => std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).map(File::Number),
+        let list = self.refers_to();
+        let reference = match &self.text[key.start..key.end] {
+            b"uri" if list == Some(ARTIFACTS) => Some(Reference::Uri(value)),
+            b"index" => {
+                let place = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+                list.zip(place).map(|(list, place)| Reference::Listed(list, place))
+            }
             _ => None,
         };
-        if let (Some(file), Some(open)) = (file, self.open.last_mut())
-            && matches!(open.name, LOCATION | b"location")
-        {
-            open.about.push(file);
+        if let (Some(reference), Some(open)) = (reference, self.open.last_mut()) {
+            open.about.push(reference);
+        }
+    }
+
+    /// The list of the run that a place refers to which the present object names.
+    fn refers_to(&self) -> Option<&'static [u8]> {
+        let name = |back: usize| self.open.iter().nth_back(back).map_or(&b""[..], |open| open.name);
+        match (name(0), name(1)) {
+            (LOCATION | b"location", _) => Some(ARTIFACTS),
+            (b"webRequest", _) => Some(REQUESTS),
+            (b"webResponse", _) => Some(RESPONSES),
+            (_, LOGICAL) => Some(LOGICAL),
+            (_, b"locations") if name(3) == FLOWS => Some(STEPS),
+            _ => None,
         }
     }
 
@@ -145,23 +174,33 @@ impl<'a> Walk<'a> {
             self.inside = None;
         }
         let told = || tells(self.edits, closed.start, at, &closed.digests);
-        let list = self.open.last().map_or(&b""[..], |list| list.name);
+        let name = |back: usize| self.open.iter().nth_back(back).map_or(&b""[..], |open| open.name);
+        let (list, of_run) = (name(0), name(2) == RUNS);
         let number = self.open.last().map_or(0, |list| list.members.saturating_sub(1));
-        if list == RESULTS && !closed.about.is_empty() && told() {
-            self.told.extend(closed.about.iter().copied());
-        }
-        if !closed.digests.is_empty() {
-            if told() {
-                self.found.extend(&closed.digests);
-            } else if list == ARTIFACTS {
-                let mut names = closed.about.clone();
-                names.push(File::Number(number));
-                self.artifacts.push(Artifact { names, digests: closed.digests });
+        let listed = LISTS.into_iter().find(|name| of_run && *name == list);
+        let place = listed.map(|list| Reference::Listed(list, number));
+        let told = (place.is_some() || list == RESULTS || !closed.digests.is_empty()) && told();
+        if told {
+            self.found.append(&mut closed.digests);
+            match list {
+                RESULTS => self.told.extend(closed.about.drain(..)),
+                _ => {
+                    self.changed.extend(closed.about.iter().copied().chain(place).filter(|_| place.is_some()))
+                }
+            }
+        } else if !closed.digests.is_empty() {
+            let mut names = std::mem::take(&mut closed.about);
+            names.extend(place);
+            let digested = Digested { names, digests: closed.digests };
+            match list {
+                RESULTS => self.results.push(digested),
+                ARTIFACTS => self.artifacts.push(digested),
+                _ => {}
             }
         }
-        // A run ends: the next one numbers its files anew.
-        if list == b"runs" {
-            self.files();
+        // A run ends: the next one numbers its lists anew.
+        if list == RUNS {
+            self.run();
         } else if !matches!(list, RESULTS | ARTIFACTS)
             && let Some(open) = self.open.last_mut()
         {
@@ -169,12 +208,15 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Digests of files that a result is about in which something was replaced.
-    fn files(&mut self) {
-        let told = std::mem::take(&mut self.told);
-        for artifact in std::mem::take(&mut self.artifacts) {
-            if artifact.names.iter().any(|name| told.contains(name)) {
-                self.found.extend(artifact.digests);
+    /// Digests of files that a result is about in which something was replaced, and of results that refer to something
+    /// in which it was.
+    fn run(&mut self) {
+        let (told, changed) = (std::mem::take(&mut self.told), std::mem::take(&mut self.changed));
+        let files = std::mem::take(&mut self.artifacts).into_iter().map(|file| (file, &told));
+        let results = std::mem::take(&mut self.results).into_iter().map(|result| (result, &changed));
+        for (digested, reasons) in files.chain(results) {
+            if digested.names.iter().any(|name| reasons.contains(name)) {
+                self.found.extend(digested.digests);
             }
         }
     }

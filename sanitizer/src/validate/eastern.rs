@@ -94,7 +94,7 @@ pub(super) fn baltic_person(number: &[u8]) -> bool {
 pub(super) fn lv_person(number: &[u8]) -> bool {
     let Some(d) = exactly::<11>(number) else { return false };
     let sum = weighted(&d, &[10, 5, 8, 4, 2, 1, 6, 3, 7, 9]);
-    (pair(&d, 0) == 32 || is_date(pair(&d, 2), pair(&d, 0)) && d[6] <= 2) && (1 + sum) % 11 % 10 == d[10]
+    pair(&d, 0) == 32 || is_date(pair(&d, 2), pair(&d, 0)) && d[6] <= 2 && (1 + sum) % 11 % 10 == d[10]
 }
 
 /// Poland, person: weights 1 3 7 9, and a date whose month tells the century.
