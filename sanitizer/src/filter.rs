@@ -120,7 +120,9 @@ pub(crate) fn random(value: &[u8]) -> bool {
     if body.len() < 8 || digits == 0 || upper + lower == 0 || others * 5 > body.len() {
         return false;
     }
-    let hex = body.iter().all(u8::is_ascii_hexdigit) && (upper == 0 || lower == 0);
+    // What joins groups of hexadecimal digits changes nothing of what they are.
+    let groups = |b: &u8| b.is_ascii_hexdigit() || matches!(b, b'-' | b'.' | b'_');
+    let hex = body.iter().all(groups) && (upper == 0 || lower == 0);
     let needed = match (hex, body.len()) {
         (true, _) => 2.7,
         (false, ..16) => 2.9,

@@ -16,6 +16,8 @@ use crate::simd::{BLOCK, BLOCKS, Batch, Lanes, each};
 use crate::work;
 
 mod address;
+#[cfg(test)]
+mod alone;
 mod assignment;
 mod cue;
 mod custom;

@@ -194,17 +194,46 @@ pub(crate) fn goes_on(pieces: &[Piece], next: u8) -> bool {
     next.is_ascii_alphanumeric() || last.is_some_and(|alphabet| alphabet.has(next))
 }
 
-/// Letters and digits in a row that tell by their number alone that a token may stand there.
+/// Letters and digits in a row that show by their number alone; so many with signs among them hold such a row, or a digit in
+/// one; and those that show if they hold a digit.
 const LONG: usize = 20;
+const SIGNED: usize = 40;
+const NUMBERED: usize = 8;
 
-/// Whether a text of this format may be without a digit and without so many letters in a row that those tell it.
-pub(crate) fn may_be_plain(pieces: &[Piece]) -> bool {
-    pieces.iter().all(|piece| match piece {
+/// Whether a text of this format that begins with this prefix shows by the run of token characters that it begins with: that
+/// has digits, or is long.
+pub(crate) fn shows(prefix: &str, pieces: &[Piece]) -> bool {
+    let is_token = |text: &str| text.bytes().all(crate::simd::is_token);
+    let within = |piece: &&Piece| match piece {
+        Piece::Literal(text) => is_token(text),
+        Piece::Run { alphabet, .. } => !breaks(alphabet),
+        Piece::Made(_) => false,
+    };
+    let shows = |piece: &Piece| match piece {
         Piece::Run { alphabet, min, .. } => {
-            *min < LONG && !matches!(alphabet.name, "digit" | "hex" | "HEX" | "xdigit")
+            let least = match alphabet.name {
+                "digit" | "hex" | "HEX" | "xdigit" => NUMBERED,
+                _ if ["-", "_", "/", "+", "."].iter().any(|sign| alphabet.has(sign.as_bytes()[0])) => SIGNED,
+                _ => LONG,
+            };
+            *min >= least
         }
-        Piece::Literal(_) | Piece::Made(_) => true,
+        Piece::Literal(_) | Piece::Made(_) => false,
+    };
+    is_token(prefix) && pieces.iter().take_while(within).any(shows)
+}
+
+/// Whether a text of this format may lie in several runs of token characters.
+pub(crate) fn is_broken(pieces: &[Piece]) -> bool {
+    pieces.iter().any(|piece| match piece {
+        Piece::Literal(text) => !text.bytes().all(crate::simd::is_token),
+        Piece::Run { alphabet, .. } => breaks(alphabet),
+        Piece::Made(_) => false,
     })
+}
+
+fn breaks(alphabet: &Alphabet) -> bool {
+    (0..=255).any(|byte| alphabet.has(byte) && !crate::simd::is_token(byte))
 }
 
 /// What the texts of a format are made of.

@@ -14,7 +14,7 @@ use crate::template::{self, Piece};
 mod drawn;
 mod finders;
 #[path = "../../tests/made/numbers.rs"]
-mod numbers;
+pub(super) mod numbers;
 
 use numbers::{Random, expand};
 
@@ -44,7 +44,9 @@ fn may_hold(text: &[u8], at: usize) -> bool {
     let program = run.len() <= 22
         && (run.starts_with(b"0x")
             || run.starts_with(b"0X")
-            || run[0].is_ascii_digit() && run.iter().filter(|b| b.is_ascii_alphabetic()).count() <= 3);
+            || run[0].is_ascii_digit()
+                && run.iter().filter(|b| b.is_ascii_alphabetic()).count() <= 3
+                && !(run.len() > 10 && run.contains(&b'/')));
     hinted && !program
 }
 
@@ -57,9 +59,9 @@ fn tokens(search: &mut Search<'_>, number: u16, prefixes: &[String], body: &[Pie
         for prefix in prefixes.iter().filter(|prefix| text[at..].starts_with(prefix.as_bytes())) {
             if let Some(end) = ended(body, text, at + prefix.len())
                 && (may_hold(text, at)
-                    || template::may_be_plain(body) && word::head(prefix.as_bytes()).is_some())
+                    || !template::shows(prefix, body) && word::head(prefix.as_bytes()).is_some())
                 && (search.scanner.rules[usize::from(number)].filter == Filter::Prefix
-                    || !credential::is_filled_in(&text[at..end]))
+                    || !credential::is_filled_in(&text[at + prefix.len()..end]))
                 && !credential::is_file_name(text, end)
             {
                 search.offer(number, at, end);

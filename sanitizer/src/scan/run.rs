@@ -32,6 +32,8 @@ const KEY_BYTES: usize = 40;
 const NAME_TURN: usize = 4;
 /// Numbers of programs are no longer than this.
 const NUMBER_MAX: usize = 22;
+/// Dates with slashes are no longer than this.
+const DATE_MAX: usize = 10;
 /// A run that is so long is looked at more closely where nothing may be missed: in its first so many bytes.
 const GLUED_MIN: usize = 24;
 const GLUED_BYTES: usize = 12;
@@ -196,7 +198,8 @@ impl Runs {
             let Form::Keyed { body, .. } = &rule.form else { continue };
             let need = if search.scanner.thorough { Need::Any } else { Need::Likely };
             let sort = template::sort(body);
-            let mut at = start.max(*word_end);
+            // The run may be the last of several that the value lies in.
+            let mut at = if template::is_broken(body) { *word_end } else { start.max(*word_end) };
             work::count(end.min(word_end + WORD_BYTES).saturating_sub(at));
             while at < end.min(word_end + WORD_BYTES) {
                 let begins = at == 0 || !template::goes_on(body, text[at - 1]);
@@ -288,7 +291,7 @@ pub(super) fn token(search: &mut Search<'_>, number: u16, at: usize, prefix: usi
     let rule = &search.scanner.rules[usize::from(number)];
     let Form::Token { body, .. } = &rule.form else { return };
     let Some(end) = ended(body, text, at + prefix) else { return };
-    let filled = rule.filter != Filter::Prefix && credential::is_filled_in(&text[at..end]);
+    let filled = rule.filter != Filter::Prefix && credential::is_filled_in(&text[at + prefix..end]);
     if !filled && !credential::is_file_name(text, end) {
         search.offer(number, at, end);
     }
@@ -352,7 +355,9 @@ fn is_escape(text: &[u8], start: usize) -> bool {
 fn is_number(run: &[u8]) -> bool {
     let hex = run.starts_with(b"0x") || run.starts_with(b"0X");
     let letters = || run.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
-    run.len() <= NUMBER_MAX && (hex || run[0].is_ascii_digit() && letters() <= 3)
+    let number =
+        || run[0].is_ascii_digit() && letters() <= 3 && !(run.len() > DATE_MAX && run.contains(&b'/'));
+    run.len() <= NUMBER_MAX && (hex || number())
 }
 
 /// Where a text of this format that begins at `at` ends, if nothing of its sort follows.

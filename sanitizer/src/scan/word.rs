@@ -92,8 +92,8 @@ impl Words {
         }
         for (number, rule) in rules.iter().enumerate() {
             let Form::Token { prefix, body } = &rule.form else { continue };
-            // No run shows a short token that goes without digits.
-            let told = |prefix: &&String| template::may_be_plain(body) && head(prefix.as_bytes()).is_some();
+            // What no run shows is told by its prefix, as far as that is a word.
+            let told = |prefix: &&String| !template::shows(prefix, body) && head(prefix.as_bytes()).is_some();
             let prefixes = prefix.iter().filter(told).map(|prefix| prefix.as_bytes());
             found.extend(prefixes.map(|prefix| (prefix, true, false, Meaning::Token(number as u16))));
         }
