@@ -77,9 +77,15 @@ pub(crate) fn judge(sort: Finder, text: &[u8], found: &Assigned) -> Confidence {
 /// Whether a number is a password by its name, and no constant of a program.
 fn is_number_password(sort: Finder, text: &[u8], found: &Assigned) -> bool {
     let (name, value) = (&text[found.name..found.name_end], &text[found.start..found.end]);
+    // Capitals, and a sign with spaces around it.
+    let last = name.rsplit(|byte| *byte == b'.').next().unwrap_or(name);
+    let constant = found.manner == Manner::Loose
+        && !last.iter().any(u8::is_ascii_lowercase)
+        && text[found.name_end..found.start].contains(&b'=');
     value.len() >= NUMBER_MIN
         && value.iter().all(u8::is_ascii_digit)
         && text.get(found.end) != Some(&b';')
+        && !constant
         && name::promise(sort, name) == Promise::Password
 }
 

@@ -109,6 +109,29 @@ const CASES: &[(&str, &str, &str)] = &[
         "| user | password |\n|------|----------|\n| anna | @ |\n",
         "| option | password |\n|--------|----------|\n| type   | string   |\n",
     ),
+    ("MySQL, set", "SET PASSWORD FOR 'u'@'h' = PASSWORD('@');", "SET PASSWORD FOR 'u'@'h' TO RANDOM;"),
+    (
+        "Terraform variable",
+        "variable \"db_password\" {\n  type    = string\n  default = \"@\"\n}\n",
+        "variable \"db_password\" {\n  type    = string\n  default = null\n}\n",
+    ),
+    (
+        "Erlang",
+        "[{db, [{user, \"u\"}, {password, <<\"@\">>}]}].",
+        "[{db, [{user, \"u\"}, {password, undefined}]}].",
+    ),
+    ("Elixir", "config :app, password: \"@\"", "config :app, password: System.get_env(\"PW\")"),
+    ("Windows share", "net use Z: \\\\h\\s @ /user:me", "net use Z: \\\\h\\s /persistent:no"),
+    (
+        "Kubernetes Secret, any key",
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: x\nstringData:\n  dsn: @\n",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\ndata:\n  dsn: production\n",
+    ),
+    (
+        "Kubernetes Secret, JSON",
+        "{\"kind\": \"Secret\", \"stringData\": {\"dsn\": \"@\"}}",
+        "{\"kind\": \"ConfigMap\", \"data\": {\"dsn\": \"production\"}}",
+    ),
     ("JDBC", "jdbc:mysql://db/app?user=a&password=@", "jdbc:mysql://db/app?user=a"),
     ("ADO", "Server=db;User Id=sa;Password=@;Encrypt=true", "Server=db;Integrated Security=true"),
     (
@@ -147,6 +170,20 @@ fn value(seed: u64) -> String {
             }
         })
         .collect()
+}
+
+#[test]
+fn a_number_is_a_password_where_it_is_no_constant() {
+    let sanitizer = sanitizer(Profile::HighRecall);
+    let number = "83419720";
+    for text in ["DB_PASSWORD=@", "password = @", "DB_PASSWORD: @", "\"password\": @", "password: \"@\""] {
+        let text = text.replace('@', number);
+        assert_eq!(secrets(&sanitizer, &text), [number], "{text}");
+    }
+    for text in ["STATUS_WRONG_PASSWORD = @", "Code.WRONG_PASSWORD = @,", "const password = @;"] {
+        let text = text.replace('@', number);
+        assert!(secrets(&sanitizer, &text).is_empty(), "{text}");
+    }
 }
 
 /// The secrets found in a text.
