@@ -69,6 +69,19 @@ fn pdf(text: &str) -> Vec<u8> {
     bytes
 }
 
+fn mail(attached: &[u8]) -> Vec<u8> {
+    let attached = data_encoding::BASE64.encode(attached);
+    format!(
+        "From: Ada <ada@example.org>\r\nSubject: =?utf-8?q?Z=C3=AB?=\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nsoft =\r\nbreak\r\n--b\r\nContent-Type: application/zip; name=\"in.zip\"\r\nContent-Transfer-Encoding: base64\r\n\r\n{attached}\r\n--b--\r\n"
+    )
+    .into_bytes()
+}
+
+fn docx() -> Vec<u8> {
+    let document = br#"<w:document xmlns:w="w"><w:body><w:p><w:r><w:t>Ada &amp; Bob</w:t></w:r></w:p></w:body></w:document>"#;
+    zipped(&[("[Content_Types].xml", b"<Types/>"), ("word/document.xml", document)])
+}
+
 fn text(name: &str, bytes: &[u8]) -> String {
     let extracted = extract(name, bytes).unwrap();
     assert!(extracted.attributes.iter().any(|(name, ..)| *name == "extracted_from"), "it says so");
@@ -188,4 +201,57 @@ fn bombs_damage_and_encryption_give_nothing() {
         assert!(matches!(extract("x", bytes), Err(LeftOut::Unopened(_))));
     }
     assert_eq!(extract("only.zip", &zipped(&[("a.png", b"\x89PNG\0\0")])).unwrap_err(), LeftOut::Binary);
+}
+
+/// What the bytes of a fuzzer do to a container: each four put another byte somewhere, or cut it off there, or leave out or
+/// repeat a stretch.
+fn damaged(mut bytes: Vec<u8>, how: &[u8]) -> Vec<u8> {
+    for step in how.chunks_exact(4) {
+        let at = usize::from(u16::from_le_bytes([step[0], step[1]])) % bytes.len().max(1);
+        let length = usize::from(step[3]).min(bytes.len() - at);
+        match step[2] % 8 {
+            0 => bytes.truncate(at),
+            1 => drop(bytes.drain(at..at + length)),
+            2 => {
+                let again = bytes[at..at + length].to_vec();
+                bytes.splice(at..at, again);
+            }
+            _ if at < bytes.len() => bytes[at] = step[3],
+            _ => {}
+        }
+    }
+    bytes
+}
+
+#[test]
+fn damaged_containers_give_text_within_bounds_or_nothing() {
+    let inner = zipped(&[("in.txt", WORDS), ("b/c.md", b"# Two\n")]);
+    let whole: Vec<(&str, Vec<u8>)> = vec![
+        ("x.zip", zipped(&[("a.txt", WORDS), ("inner.zip", &inner)])),
+        ("x.docx", docx()),
+        ("x.tar", tarred(&[("a.txt", WORDS), ("inner.zip", &inner)])),
+        ("x.tgz", gzipped(&tarred(&[("a.txt", WORDS)]))),
+        ("x.zst", zstd::encode_all(WORDS, 3).unwrap()),
+        ("x.pdf", pdf("The quick brown fox")),
+        ("x.eml", mail(&inner)),
+        ("x.mbox", [&b"From a@b.example Thu Jan  1 00:00:00 2026\r\n"[..], &mail(&inner)].concat()),
+    ];
+    for (name, bytes) in &whole {
+        assert!(extract(name, bytes).is_ok(), "{name}");
+    }
+    bolero::check!().with_iterations(2_000).with_max_len(64).for_each(|how: &[u8]| {
+        let Some((which, how)) = how.split_first() else { return };
+        let (name, bytes) = &whole[usize::from(*which) % whole.len()];
+        let bytes = damaged(bytes.clone(), how);
+        let Some(container) = Container::detect(name, &bytes) else { return };
+        // A name in the directory stands for each member, and each is asked for once more.
+        let most = limits::EXTRACT_BYTES_FREE + 4 * bytes.len();
+        if let Ok(contents) = container.open(name, &bytes) {
+            assert!(contents.text.len() <= most && contents.unread <= contents.members, "{name}");
+        }
+        if let Ok(all) = container.everything(name, &bytes) {
+            assert!(all.len() <= 2 * most, "{name}: {}", all.len());
+        }
+        let _ = extract(name, &bytes);
+    });
 }

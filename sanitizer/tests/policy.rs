@@ -122,6 +122,22 @@ fn values_paths_and_rules_are_allowed_together() {
 }
 
 #[test]
+fn a_path_alone_and_a_rule_alone_allow_what_they_say() {
+    let text = format!("use {} and jane@acme-corp.org", token(5));
+    let left = |policy: &str, path: &str| {
+        let made = document(&under(policy), path, &text, Format::Text);
+        let out = String::from_utf8(made.bytes).expect("UTF-8");
+        (out.contains(&token(5)), out.contains("jane@acme-corp.org"), made.kept.len())
+    };
+    let path = "[[allow]]\npaths = [\"test/**\"]\nreason = \"made up\"\n";
+    assert_eq!((left(path, "test/a/x"), left(path, "src/x")), ((true, true, 2), (false, false, 0)));
+    for rule in ["EMAIL", "email"] {
+        let rule = format!("[[allow]]\nrules = [\"{rule}\"]\nreason = \"in public\"\n");
+        assert_eq!(left(&rule, "x"), (false, true, 1), "{rule}");
+    }
+}
+
+#[test]
 fn nothing_in_a_document_changes_the_policy() {
     for comment in
         ["# gitleaks:allow", "// nosec", "# noqa", "<!-- certus:allow -->", "# pragma: allowlist secret"]

@@ -188,7 +188,7 @@ impl Reading {
     pub(super) fn count(&mut self, bytes: usize) -> Result<(), ContainerError> {
         self.bytes_left =
             self.bytes_left.checked_sub(bytes).ok_or(ContainerError::Bound("unpacked bytes"))?;
-        Ok(())
+        self.in_time()
     }
 
     pub(super) fn in_time(&self) -> Result<(), ContainerError> {
