@@ -232,6 +232,44 @@ fn a_value_in_a_files_name_is_told_and_not_shown() {
     assert_eq!(told(&only).lines().count(), 1, "a name is no finding of the file's");
 }
 
+#[test]
+fn a_copy_is_the_same_on_one_core_and_on_all() {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+    let dir = place();
+    let tree = dir.path().join("many");
+    fs::create_dir(&tree).unwrap();
+    for number in 0..120u64 {
+        // Each file says what another one gives away, before it or behind it.
+        let value = |number: u64| token(number)[4..18].to_owned();
+        let text = format!("password = \"{}\"\nsay {} now\n", value(number), value((number * 7 + 50) % 120));
+        fs::write(tree.join(format!("{number}.txt")), text).unwrap();
+    }
+    let copied = |out: &str| {
+        let output = agent(dir.path(), &["sanitize", "many", "--out", out]);
+        assert!(output.status.success(), "{}", complaint(&output));
+        let copy =
+            |number: u64| fs::read_to_string(dir.path().join(out).join(format!("{number}.txt"))).unwrap();
+        (0..120).map(copy).collect::<Vec<String>>()
+    };
+    let all = copied("all");
+    // What a thread starts runs where the thread may.
+    let one = std::thread::scope(|scope| {
+        let one = scope.spawn(|| {
+            let may = sched_getaffinity(None).unwrap();
+            let first = (0..CpuSet::MAX_CPU).find(|cpu| may.is_set(*cpu)).unwrap();
+            let mut only = CpuSet::new();
+            only.set(first);
+            sched_setaffinity(None, &only).unwrap();
+            copied("one")
+        });
+        one.join().unwrap()
+    });
+    assert_eq!(one, all);
+    for (number, text) in all.iter().enumerate() {
+        assert_eq!(text.matches("REDACTED_").count(), 2, "{number}: {text}");
+    }
+}
+
 /// A container of members, with a comment.
 fn zipped(members: &[(&str, &str)], comment: &str) -> Vec<u8> {
     use std::io::Write;
