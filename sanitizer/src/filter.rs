@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::credential::{self, Confidence, is_pattern, is_placeholder};
+use crate::pseudonym;
 use crate::surprise::Makeup;
 use crate::validate::is_address_form;
 
@@ -209,7 +210,7 @@ fn is_identifier(text: &[u8], start: usize, end: usize) -> bool {
 fn is_access(text: &[u8], start: usize) -> bool {
     const NAMES: &str = "client tenant token secret key auth login subscription account app passw cred guid user id_ _id \
         id\" id' id= id: \"id -id .id realm principal session resource service name";
-    let near = text[start.saturating_sub(ACCESS_BYTES)..start].to_ascii_lowercase();
+    let near = pseudonym::words_before(text, start, ACCESS_BYTES);
     let has = |name: &str| memchr::memmem::find(&near, name.as_bytes()).is_some();
     let own = ["uuid:", "uuid::", "uuid!", "uuid =", "uuid_str", "namespace"].into_iter().any(has);
     !own && NAMES.split_ascii_whitespace().any(has)

@@ -106,6 +106,18 @@ pub(crate) fn within_token(bytes: &[u8], at: usize) -> bool {
     tokens(&bytes[from..to]).iter().any(|(start, end)| (from + start..from + end).contains(&at))
 }
 
+/// The bytes before `start`, so many at the most, in lower case, tokens left blank: what takes a value's place says nothing
+/// of what stands behind it.
+pub(crate) fn words_before(bytes: &[u8], start: usize, reach: usize) -> Vec<u8> {
+    let from = start.saturating_sub(reach);
+    let mut near = bytes[from..start].to_ascii_lowercase();
+    let wide = from.saturating_sub(TYPE_BYTES_MAX);
+    for (first, end) in tokens(&bytes[wide..start]) {
+        near[(wide + first).saturating_sub(from)..(wide + end).saturating_sub(from)].fill(b' ');
+    }
+    near
+}
+
 /// Finds the stem: made once, as it is asked for at every value.
 static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(STEM));
 

@@ -266,7 +266,7 @@ impl<'a> Search<'a> {
         if rule.alone && apart() && !credential::is_prefixed(&self.text[start..end]) {
             return true;
         }
-        let near = self.text[start.saturating_sub(CONTEXT_BYTES)..start].to_ascii_lowercase();
+        let near = pseudonym::words_before(self.text, start, CONTEXT_BYTES);
         rule.context.iter().any(|word| memchr::memmem::find(&near, word.as_bytes()).is_some())
     }
 }
