@@ -206,7 +206,7 @@ pub(crate) fn shows(prefix: &str, pieces: &[Piece]) -> bool {
     let is_token = |text: &str| text.bytes().all(crate::simd::is_token);
     let within = |piece: &&Piece| match piece {
         Piece::Literal(text) => is_token(text),
-        Piece::Run { alphabet, .. } => !breaks(alphabet),
+        Piece::Run { .. } => true,
         Piece::Made(_) => false,
     };
     let shows = |piece: &Piece| match piece {
@@ -223,17 +223,11 @@ pub(crate) fn shows(prefix: &str, pieces: &[Piece]) -> bool {
     is_token(prefix) && pieces.iter().take_while(within).any(shows)
 }
 
-/// Whether a text of this format may lie in several runs of token characters.
+/// Whether a text of this format lies in several runs of token characters; those of an alphabet are such.
 pub(crate) fn is_broken(pieces: &[Piece]) -> bool {
-    pieces.iter().any(|piece| match piece {
-        Piece::Literal(text) => !text.bytes().all(crate::simd::is_token),
-        Piece::Run { alphabet, .. } => breaks(alphabet),
-        Piece::Made(_) => false,
-    })
-}
-
-fn breaks(alphabet: &Alphabet) -> bool {
-    (0..=255).any(|byte| alphabet.has(byte) && !crate::simd::is_token(byte))
+    pieces
+        .iter()
+        .any(|piece| matches!(piece, Piece::Literal(text) if !text.bytes().all(crate::simd::is_token)))
 }
 
 /// What the texts of a format are made of.
@@ -279,4 +273,27 @@ pub fn longest(pieces: &[Piece]) -> usize {
         Piece::Made(_) => 0,
     };
     pieces.iter().map(length).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alphabets_are_of_token_characters() {
+        for alphabet in ALPHABETS {
+            let others = alphabet.characters().into_iter().filter(|c| !crate::simd::is_token(*c as u8));
+            assert_eq!(others.count(), 0, "{}", alphabet.name);
+        }
+    }
+
+    #[test]
+    fn what_a_run_shows_is_told_from_what_only_a_prefix_does() {
+        let shown = |prefix: &str, body: &str| shows(prefix, &parse(body).expect("a format"));
+        assert!(shown("ghp_", "alnum:36") && shown("x", "hex:8") && shown("ops_", "b64url:100-1000"));
+        assert!(!shown("rzp_live_", "alnum:14") && !shown("sha256~", "b64url:43"));
+        assert!(
+            !shown("a$b$", "alnum:40") && !shown("a", "alnum:4 ':' alnum:40") && !shown("a", "b64url:20")
+        );
+    }
 }

@@ -87,7 +87,8 @@ fn keyed(search: &mut Search<'_>, number: u16, words: &[String], body: &[Piece])
                 let need = if search.scanner.thorough { Need::Any } else { Need::Likely };
                 if let Some(end) = whole.then(|| ended(body, text, at)).flatten()
                     && credential::is_plausible(text, (at, end), template::sort(body), need)
-                    && may_hold(text, at)
+                    && (may_hold(text, at)
+                        || template::is_broken(body) && (at..end).any(|at| may_hold(text, at)))
                 {
                     search.offer(number, at, end);
                 }
