@@ -148,7 +148,9 @@ proptest! {
     #[test]
     fn what_is_found_in_any_company_is_gone_from_every_spelling_of_it(text in crate::company::company()) {
         // Escapes spell characters here, not bytes.
-        prop_assume!(text.is_ascii());
+        if !text.is_ascii() {
+            return Ok(());
+        }
         // What stands alone in its line does so there as well.
         let text = format!("\n{text}\n");
         let found = sanitizer().scan(text.as_bytes(), Format::Text).expect("scans");
