@@ -191,7 +191,12 @@ fn many_values_on_one_line_stay_fast_and_all_go() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    // The same cases each time: chance belongs into long runs.
+    #![proptest_config(ProptestConfig {
+        cases: 200,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(41),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn a_second_pass_changes_nothing(
@@ -240,6 +245,15 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
                 .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
         ]
     })
+}
+
+#[test]
+fn what_stands_in_one_string_of_json_is_not_joined_to_the_next() {
+    let value = &token(3)[8..24];
+    let text = serde_json::json!({"a": format!("password:\"{value}"), "password": "token :?\"#"}).to_string();
+    let out = clean(sanitizer_once(), text.as_bytes(), Format::Json);
+    let out: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
+    assert!(out["a"].as_str().is_some_and(|a| a.starts_with("password:\"REDACTED_PASSWORD_")), "{out}");
 }
 
 #[test]

@@ -232,7 +232,8 @@ struct Said {
 impl Batch {
     fn push(&mut self, key: Option<&[u8]>, (token, raw): (Token, &[u8]), walk: Walk) {
         if !self.text.is_empty() {
-            self.text.extend_from_slice(b"\"\n\n");
+            // Nothing joins what stands in several strings.
+            self.text.extend_from_slice(b"\"\n;\n");
         }
         if let Some(key) = key {
             self.text.extend_from_slice(b"\"");
