@@ -285,8 +285,10 @@ fn fingerprints_of_a_result_are_keyed_where_what_it_refers_to_told_something() {
             result
         })
         .collect();
-    let lists = json!({"artifacts": [{"location": {"uri": "a.rs"}, "contents": told}, {"location": {"uri": "b.rs"}}],
-        "threadFlowLocations": [{"location": {}}, {"location": {"message": told}}],
+    let lists = json!({"artifacts": [{"location": {"uri": "a.rs"}, "contents": told},
+            {"location": {"uri": "b.rs"}, "hashes": {"sha-256": "00ff"}}],
+        "threadFlowLocations": [{"location": {}}, {"location": {"message": told,
+            "physicalLocation": {"artifactLocation": {"uri": "b.rs"}}}}],
         "webRequests": [{"body": told}], "webResponses": [{"body": {"text": "x"}}],
         "logicalLocations": [{"name": "f"}, {"name": "g", "properties": {"note": told}}]});
     // Lists stand before results or behind them; the next run has its own.
@@ -306,6 +308,13 @@ fn fingerprints_of_a_result_are_keyed_where_what_it_refers_to_told_something() {
             let now = out["runs"][run]["results"][number]["fingerprints"]["v1"].as_str().expect("a string");
             assert_eq!(now.starts_with("REDACTED_FINGERPRINT_"), *keyed && run < 2, "{run} {reference}");
         }
+        // What a step told, the hash of its file tells as well.
+        let hash = &out["runs"][run]["artifacts"][1]["hashes"]["sha-256"];
+        assert_eq!(
+            hash.as_str().is_some_and(|hash| hash.starts_with("REDACTED_FINGERPRINT_")),
+            run < 2,
+            "{run}"
+        );
     }
 }
 

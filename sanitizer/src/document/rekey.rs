@@ -182,21 +182,16 @@ impl<'a> Walk<'a> {
         let told = (place.is_some() || list == RESULTS || !closed.digests.is_empty()) && told();
         if told {
             self.found.append(&mut closed.digests);
+            self.changed.extend(place);
             match list {
-                RESULTS => self.told.extend(closed.about.drain(..)),
-                _ => {
-                    self.changed.extend(closed.about.iter().copied().chain(place).filter(|_| place.is_some()))
-                }
-            }
-        } else if !closed.digests.is_empty() {
-            let mut names = std::mem::take(&mut closed.about);
-            names.extend(place);
-            let digested = Digested { names, digests: closed.digests };
-            match list {
-                RESULTS => self.results.push(digested),
-                ARTIFACTS => self.artifacts.push(digested),
+                ARTIFACTS => self.changed.extend(closed.about.iter().copied()),
+                _ if list == RESULTS || place.is_some() => self.told.extend(closed.about.iter().copied()),
                 _ => {}
             }
+        } else if matches!(list, RESULTS | ARTIFACTS) && !closed.digests.is_empty() {
+            let names = closed.about.drain(..).chain(place).collect();
+            let digested = Digested { names, digests: closed.digests };
+            if list == RESULTS { self.results.push(digested) } else { self.artifacts.push(digested) }
         }
         // A run ends: the next one numbers its lists anew.
         if list == RUNS {

@@ -23,11 +23,11 @@ fn in_yaml(before: &[u8], behind: &[u8]) -> bool {
     let document = memchr::memmem::rfind(before, b"\n---").map_or(0, |at| at + 1);
     let end = memchr::memmem::find(behind, b"\n---").unwrap_or(behind.len());
     let indent = |line: &[u8]| line.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'-')).count();
-    let above: Vec<&[u8]> = before[document..].split(|byte| *byte == b'\n').rev().collect();
-    let Some((own, above)) = above.split_first() else { return false };
+    let mut above = before[document..].rsplit(|byte| *byte == b'\n');
+    let Some(own) = above.next() else { return false };
     // The value of a block begins a line below its key.
     let mut depth = indent(own);
-    for line in above.iter().filter(|line| !line.trim_ascii().is_empty()) {
+    for line in above.filter(|line| !line.trim_ascii().is_empty()) {
         if indent(line) >= depth {
             continue;
         }
@@ -46,12 +46,12 @@ fn in_yaml(before: &[u8], behind: &[u8]) -> bool {
 
 /// Whether a line of YAML says that the document is a Secret.
 fn is_kind(line: &[u8]) -> bool {
-    split_key(line)
-        .is_some_and(|(key, value)| key == b"kind" && value.trim_ascii().eq_ignore_ascii_case(b"secret"))
+    split_key(line).is_some_and(|(key, value)| key == b"kind" && value.eq_ignore_ascii_case(b"secret"))
 }
 
-/// Key and value of a line of YAML, without quotes.
+/// Key and value of a line of YAML, without quotes and what a comment says.
 fn split_key(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let line = &line[..memchr::memmem::find(line, b" #").unwrap_or(line.len())];
     let at = memchr::memchr(b':', line)?;
     Some((bare(&line[..at]), bare(&line[at + 1..])))
 }
@@ -133,6 +133,7 @@ mod tests {
     fn values_of_a_secret_are_told_from_its_other_lines() {
         for text in [
             "kind: Secret\ndata:\n  a: @",
+            "kind: Secret # x\ndata: # y\n  a: @",
             "a: b\n---\ndata:\n    x: y\n    a: @\nkind: 'Secret'\n---\n",
             "items:\n- kind: Secret\n  stringData:\n    a: |\n      @\n",
             "{\"kind\":\"Secret\",\"data\":{\"a\":\"@\"}}",

@@ -3,8 +3,12 @@
 use super::naive::numbers::{Random, expand};
 use super::*;
 use crate::filter::Filter;
-use crate::rules::RawRule;
 use crate::simd::Batch;
+
+#[path = "../../tests/made/examples.rs"]
+mod examples;
+
+use examples::examples;
 
 /// Texts made of each example.
 const MADE: usize = 16;
@@ -13,14 +17,6 @@ const JUDGED: [Filter; 5] = [Filter::Random, Filter::Drawn, Filter::Value, Filte
 fn finds(scanner: &Scanner, text: &str) -> bool {
     let (found, _) = scanner.find(&mut Batch::boxed(), text.as_bytes()).expect("the rule compiles");
     !found.is_empty()
-}
-
-fn examples(rule: &RawRule) -> Vec<String> {
-    let body = rule.body.as_deref().unwrap_or_default();
-    let made = rule.check == crate::validate::Check::None;
-    let tokens = rule.prefix.iter().map(|prefix| format!("'key ' '{prefix}' {body} ' end'"));
-    let keyed = rule.words.iter().map(|word| format!("'{word}_key = \"' {body} '\"'"));
-    tokens.chain(keyed).filter(|_| made).chain(rule.examples.iter().cloned()).collect()
 }
 
 #[test]
