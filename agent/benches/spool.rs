@@ -59,7 +59,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     config.free_bytes_min = 0;
     config.volatile = Volatile::Allow;
     let owner =
-        Owner { tenant: "acme".parse()?, agent: AgentId([9; 16]), epoch_file: folder.path().join("epoch") };
+        Owner { tenant: "acme".parse()?, agent: AgentId([9; 16]), epoch_dir: folder.path().to_owned() };
     let stamp = Stamp { key_id: KeyId([1; 8]), policy: PolicyHash([2; 16]) };
     let spool = Spool::open(&config, owner, stamp, Arc::new(SystemClock))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

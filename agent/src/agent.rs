@@ -250,7 +250,7 @@ async fn open_spool(
     let owner = Owner {
         tenant: identity.tenant.clone(),
         agent: identity.agent,
-        epoch_file: identity::epoch_file(&config.state_dir),
+        epoch_dir: identity::folder(&config.state_dir),
     };
     let stamp = Stamp { key_id: sanitizer.key_id(), policy: sanitizer.policy_hash() };
     let spool = config.spool.clone();

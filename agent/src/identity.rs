@@ -110,11 +110,6 @@ pub fn folder(state_dir: &Path) -> PathBuf {
     state_dir.join("identity")
 }
 
-/// The file that holds the agent's epoch.
-pub fn epoch_file(state_dir: &Path) -> PathBuf {
-    folder(state_dir).join("epoch")
-}
-
 /// What an enrolment gained, in the form in which it is kept.
 struct Gained {
     agent: AgentId,

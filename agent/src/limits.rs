@@ -1,17 +1,27 @@
 //! What the agent holds in memory and on its disk at the most.
 
-/// Envelopes handed to the spool whose frames are not durable yet, in bytes; part of the memory budget.
-pub const SPOOL_IN_FLIGHT_BYTES: usize = 3 << 20;
+use certus_protocol::ids::Lane;
+
+/// Envelopes of each lane handed to the spool whose frames are not durable yet, in bytes; part of the memory budget.
+pub const SPOOL_IN_FLIGHT_BYTES: [usize; Lane::ALL.len()] = [2 << 20, 3 << 20];
 /// Batches handed to the spool that wait for its writer.
 pub const SPOOL_QUEUE_BATCHES: usize = 1_024;
 /// A segment's length, in bytes, preallocated.
 pub const SEGMENT_BYTES: u64 = 32 << 20;
+/// Frames in a segment at the most.
+pub const SEGMENT_FRAMES: usize = 8_192;
 /// Frames written before they are synced together, in bytes.
-pub const GROUP_BYTES: u64 = 512 << 10;
+pub const GROUP_BYTES: u64 = 256 << 10;
 /// How long a group waits for company, in milliseconds.
 pub const GROUP_WAIT_MS: u64 = 2;
 /// sled's page cache, in bytes; part of the memory budget.
 pub const INDEX_CACHE_BYTES: u64 = 4 << 20;
+/// sled's file is made anew at the start when it is longer, and holds little for it, in bytes.
+pub const INDEX_FILE_BYTES: u64 = 64 << 20;
+/// Room held in reserve so that acks and cursors can be written on a full disk, in bytes.
+pub const RESERVE_BYTES: u64 = 8 << 20;
+/// From how many eighths of its bound the spool makes the source wait that its configuration names.
+pub const PAUSE_EIGHTHS: u64 = 7;
 /// A checkpoint's key and value at the most, in bytes.
 pub const CHECKPOINT_BYTES_MAX: usize = 64 << 10;
 

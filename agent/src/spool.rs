@@ -8,20 +8,26 @@
 //! - Nothing that the hub has not acknowledged is ever deleted.
 //!
 //! # How
-//! Frame bytes are appended to preallocated segment files and `fdatasync`ed; then one sled batch commits pointers,
-//! checkpoints and cursors, followed by `flush()` and an `fdatasync` of sled's `db` file (sled's own flush
-//! survives a kill, not a power cut). sled says which frames are accepted: what stands in a segment behind the last of
-//! them was never accepted and is overwritten. Segments are deleted whole, after sled has forgotten them durably.
+//! Frame bytes are appended to preallocated segment files and `fdatasync`ed; then one batch of the index commits how far the
+//! lanes are, where the segments end, and checkpoints, followed by sled's `flush()` and an `fdatasync` of its file (its own
+//! flush survives a kill, not a power cut). The index says what is accepted: what stands in a segment behind that never
+//! was, and is overwritten. A full segment is sealed with a footer, so that opening reads no frame but those of the newest.
+//! Segments are deleted whole, after the index has forgotten them durably. What can't be written is kept in memory and
+//! tried again, and sources wait: a disk that fails loses nothing and ends nothing.
 //!
 //! | file | what |
 //! | --- | --- |
 //! | `lock` | held (`flock`) by the one process that has the spool open |
-//! | `index/` | sled: pointers, checkpoints, cursors |
+//! | `index-NNNN/` | see [`index`] |
 //! | `segments/NNNNNNNNNN.seg` | see [`segment`] |
+//! | `reserve` | room for acks and cursors on a full disk |
 //!
 //! What it is not: a database. Sanitizing, sources and the network are others' work; it takes only `Clean` envelopes.
 
-use std::path::PathBuf;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -30,21 +36,25 @@ use certus_protocol::frame::Header;
 use certus_protocol::ids::{AgentId, ContentHash, Epoch, KeyId, Lane, PolicyHash, Seq, SourceId, Tenant};
 use certus_sanitizer::Clean;
 use certus_sanitizer::Text;
+use rustix::fs::FlockOperation;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::clock::Clock;
 use crate::limits;
 
+mod catalog;
+pub mod disk;
 pub mod epoch;
-mod index;
+pub mod index;
+pub mod log;
 mod recovery;
 pub mod segment;
-mod space;
 mod writer;
 
-use index::Index;
-use segment::Segments;
-use writer::{Command, Waiter, Writer};
+use catalog::Catalog;
+use index::{Index, Sled};
+use log::{Again, Log, Seams, Waiter};
+use writer::{Command, Writer};
 
 /// Where the spool lies and how large it may become.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +84,10 @@ pub struct SpoolConfig {
 pub enum WhenFull {
     /// Nobody: sources wait, and read on from their checkpoints when there is room.
     Block,
+    /// The hub: the oldest frames of this lane that were never sent are dropped for new ones. A gap frame tells it which.
+    DropOldest(Lane),
+    /// Nobody: this source waits before the others do, so that they can go on for longer.
+    Pause(SourceId),
 }
 
 /// Whether a file system without durability will do.
@@ -109,8 +123,8 @@ pub struct Owner {
     pub tenant: Tenant,
     /// The agent.
     pub agent: AgentId,
-    /// The file that holds the agent's epoch, beside its identity.
-    pub epoch_file: PathBuf,
+    /// The folder that holds the agent's epoch, beside its identity.
+    pub epoch_dir: PathBuf,
 }
 
 /// What stands in every frame that is packed from now on.
@@ -148,6 +162,10 @@ pub struct State {
     pub disk_bytes: u64,
     /// Why accepting waits, if it does.
     pub blocked: Option<String>,
+    /// The source that waits so that others can go on.
+    pub paused: Option<SourceId>,
+    /// Frames dropped to make room, since the start.
+    pub dropped: u64,
 }
 
 /// What is in a lane.
@@ -159,12 +177,35 @@ pub struct LaneState {
     pub acked: Seq,
     /// Hash of that frame; zero for none.
     pub acked_hash: ContentHash,
+    /// Bytes of all frames through there, since the epoch began.
+    pub acked_total: u64,
     /// The last frame accepted.
     pub last: Seq,
     /// Its hash; zero for none.
     pub last_hash: ContentHash,
+    /// Bytes of all frames through there, since the epoch began.
+    pub last_total: u64,
+}
+
+impl LaneState {
+    /// A lane of a new epoch.
+    pub fn new(lane: Lane) -> Self {
+        let none = ContentHash([0; 32]);
+        Self {
+            lane,
+            acked: Seq::ZERO,
+            acked_hash: none,
+            acked_total: 0,
+            last: Seq::ZERO,
+            last_hash: none,
+            last_total: 0,
+        }
+    }
+
     /// What the hub has not acknowledged, in bytes.
-    pub unacked_bytes: u64,
+    pub fn unacked_bytes(&self) -> u64 {
+        self.last_total.saturating_sub(self.acked_total)
+    }
 }
 
 /// A frame as it lies in the spool.
@@ -249,9 +290,9 @@ impl Receipt {
 #[derive(Clone)]
 pub struct Spool {
     commands: mpsc::Sender<Command>,
-    room: Arc<Semaphore>,
-    index: Index,
-    segments: Segments,
+    rooms: [Arc<Semaphore>; Lane::ALL.len()],
+    index: Arc<dyn Index>,
+    catalog: Catalog,
     state: watch::Receiver<State>,
 }
 
@@ -266,13 +307,23 @@ impl Spool {
         stamp: Stamp,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SpoolError> {
-        let recovered = recovery::open(config, &owner)?;
+        let disk = Arc::new(disk::Folder::open(&config.dir, &[segment::FOLDER])?);
+        let lock = lock(&config.dir)?;
+        if config.volatile == Volatile::Refuse
+            && let Some(kind) = volatile_kind(&lock)?
+        {
+            return Err(SpoolError::Volatile(config.dir.clone(), kind));
+        }
+        let epochs = Arc::new(disk::Folder::open(&owner.epoch_dir, &[])?);
+        let index: Arc<dyn Index> = Arc::new(open_index(&config.dir)?);
+        let seams = Seams { disk, index: index.clone(), epochs, clock };
+        let log = Log::open(config.clone(), owner, stamp, seams)?;
+        let catalog = log.catalog().clone();
+        let (writer, state) = Writer::new(log, lock);
         let (commands, received) = mpsc::channel(limits::SPOOL_QUEUE_BATCHES);
-        let (index, segments) = (recovered.index.clone(), recovered.segments.clone());
-        let (writer, state) = Writer::new(config.clone(), owner, stamp, recovered, clock)?;
         std::thread::Builder::new().name("spool".to_owned()).spawn(move || writer.run(received))?;
-        let room = Arc::new(Semaphore::new(limits::SPOOL_IN_FLIGHT_BYTES));
-        Ok(Self { commands, room, index, segments, state })
+        let rooms = limits::SPOOL_IN_FLIGHT_BYTES.map(|bytes| Arc::new(Semaphore::new(bytes)));
+        Ok(Self { commands, rooms, index, catalog, state })
     }
 
     /// Takes a batch; answers when its frames and checkpoints are durable.
@@ -294,14 +345,18 @@ impl Spool {
         if batch.checkpoints.iter().any(over) {
             return Err(SpoolError::Limit("a checkpoint is past its limit".to_owned()));
         }
+        let mut state = self.state.clone();
+        let waits = |state: &State| state.paused != Some(batch.source);
+        state.wait_for(waits).await.map_err(|_| SpoolError::Closed)?;
         let bytes: usize = batch.envelopes.iter().map(|envelope| envelope.cost_bytes()).sum();
-        let share = bytes.clamp(1, limits::SPOOL_IN_FLIGHT_BYTES) as u32;
-        let room = match self.room.clone().try_acquire_many_owned(share) {
+        let room = &self.rooms[batch.lane as usize];
+        let share = bytes.clamp(1, limits::SPOOL_IN_FLIGHT_BYTES[batch.lane as usize]) as u32;
+        let room = match room.clone().try_acquire_many_owned(share) {
             Ok(room) => room,
             Err(_) => {
                 // Frames that linger for more hold the room that is waited for.
                 self.commands.send(Command::Hurry).await.map_err(|_| SpoolError::Closed)?;
-                self.room.clone().acquire_many_owned(share).await.map_err(|_| SpoolError::Closed)?
+                room.clone().acquire_many_owned(share).await.map_err(|_| SpoolError::Closed)?
             }
         };
         let (done, answer) = oneshot::channel();
@@ -315,7 +370,7 @@ impl Spool {
     /// # Errors
     /// The index failed.
     pub fn checkpoint(&self, source: SourceId, key: &[u8]) -> Result<Option<Vec<u8>>, SpoolError> {
-        self.index.checkpoint(source, key)
+        index::checkpoint(&*self.index, source, key)
     }
 
     /// All checkpoints of `source` whose keys begin with `prefix`, in the order of their keys.
@@ -327,7 +382,7 @@ impl Spool {
         source: SourceId,
         prefix: &[u8],
     ) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), SpoolError>> + use<> {
-        self.index.checkpoints(source, prefix)
+        index::checkpoints(&*self.index, source, prefix)
     }
 
     /// What is in the spool, as it changes.
@@ -341,24 +396,10 @@ impl Spool {
     /// # Errors
     /// [`SpoolError::Damaged`] where the first of them can't be read.
     pub async fn frames(&self, lane: Lane, after: Seq, bytes_max: usize) -> Result<Vec<Stored>, SpoolError> {
-        let (index, segments) = (self.index.clone(), self.segments.clone());
-        let read = tokio::task::spawn_blocking(move || {
-            let mut frames: Vec<Stored> = Vec::new();
-            let mut bytes = 0;
-            for pointer in index.pointers(lane, after) {
-                let (seq, pointer) = pointer?;
-                bytes += pointer.bytes as usize;
-                if !frames.is_empty() && bytes > bytes_max {
-                    break;
-                }
-                match segments.read(&pointer) {
-                    Some(stored) if stored.header.seq == seq => frames.push(stored),
-                    _ if frames.is_empty() => return Err(SpoolError::Damaged { lane, seq }),
-                    _ => break,
-                }
-            }
-            Ok(frames)
-        });
+        let catalog = self.catalog.clone();
+        let known = self.state.borrow().lanes.iter().find(|known| known.lane == lane).copied();
+        let known = known.unwrap_or(LaneState::new(lane));
+        let read = tokio::task::spawn_blocking(move || catalog.frames(&known, after, bytes_max as u64));
         read.await.map_err(|_| SpoolError::Closed)?
     }
 
@@ -377,6 +418,18 @@ impl Spool {
     pub async fn new_epoch(&self, reason: &str) -> Result<Epoch, SpoolError> {
         tracing::warn!(reason, "spool: a new epoch begins");
         self.ask(Command::NewEpoch).await
+    }
+
+    /// Sanitizes what is not acknowledged again, in a new epoch, and stamps it and all that follows.
+    ///
+    /// # Errors
+    /// The old epoch and stamp go on.
+    pub async fn resanitize(
+        &self,
+        stamp: Stamp,
+        again: impl FnMut(&Header, Clean<Envelope>) -> Again + Send + 'static,
+    ) -> Result<Epoch, SpoolError> {
+        self.ask(|done| Command::Resanitize(stamp, Box::new(again), done)).await
     }
 
     /// Closes frames that are open for more, and waits until everything accepted so far is durable.
@@ -403,4 +456,38 @@ impl Spool {
         self.commands.send(command(done)).await.map_err(|_| SpoolError::Closed)?;
         answer.await.map_err(|_| SpoolError::Closed)?
     }
+}
+
+/// Opens the newest index, or an empty one in place of one that is corrupt.
+fn open_index(spool: &Path) -> Result<Sled, SpoolError> {
+    match Sled::open(spool) {
+        Err(SpoolError::Index(error @ (sled::Error::Corruption { .. } | sled::Error::Unsupported(_)))) => {
+            let aside = Sled::set_aside(spool)?;
+            tracing::error!(reason = %error, aside = ?aside, "spool: the index is corrupt and set aside");
+            Sled::open(spool)
+        }
+        other => other,
+    }
+}
+
+fn lock(dir: &Path) -> Result<File, SpoolError> {
+    let file =
+        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(dir.join("lock"))?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(SpoolError::Locked(dir.to_owned())),
+        Err(other) => Err(io::Error::from(other).into()),
+    }
+}
+
+/// The kind of a file system that does not keep what was synced (magic numbers: linux/magic.h).
+fn volatile_kind(file: &File) -> io::Result<Option<&'static str>> {
+    let kind = rustix::fs::fstatfs(file)?.f_type as u64 & 0xFFFF_FFFF;
+    Ok(match kind {
+        0x0102_1994 => Some("tmpfs"),
+        0x6969 => Some("NFS"),
+        0xFF53_4D42 | 0xFE53_4D42 | 0x517B => Some("SMB"),
+        0x6573_5546 => Some("FUSE"),
+        _ => None,
+    })
 }

@@ -214,7 +214,7 @@ impl SpoolStatus {
     pub fn of(state: &spool::State) -> Self {
         let lane = |lane: &spool::LaneState| {
             let status =
-                LaneStatus { last: lane.last.0, acked: lane.acked.0, unacked_bytes: lane.unacked_bytes };
+                LaneStatus { last: lane.last.0, acked: lane.acked.0, unacked_bytes: lane.unacked_bytes() };
             (lane.lane.to_string(), status)
         };
         Self {

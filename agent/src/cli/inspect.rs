@@ -1,10 +1,13 @@
 //! Commands that look at what the agent keeps: status, spool, ledger. They need no running agent and stop none.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::CliError;
 use crate::config::Config;
 use crate::ledger;
+use crate::spool::disk::Folder;
 use crate::spool::segment::{self, Segments};
 use crate::status::{self, SourceStatus, Status};
 
@@ -87,12 +90,12 @@ fn print_source(name: &str, source: &SourceStatus) {
 pub(super) fn spool_ls(config: &Config, json: bool) -> Result<(), CliError> {
     let segments = segments(config)?;
     for (number, _) in segments.list().map_err(failed)? {
-        for (header, pointer) in segments.scan(number).map_err(failed)?.frames {
+        for (header, entry) in segments.scan(number, u64::MAX).map_err(failed)?.frames {
             if json {
                 let row = serde_json::json!({
-                    "segment": number, "offset": pointer.offset, "epoch": header.epoch.0,
+                    "segment": number, "offset": entry.offset, "epoch": header.epoch.0,
                     "lane": header.lane.to_string(), "seq": header.seq.0, "source": header.source.to_string(),
-                    "envelopes": header.count, "bytes": pointer.bytes, "hash": pointer.hash.to_string(),
+                    "envelopes": header.count, "bytes": entry.bytes, "hash": entry.hash.to_string(),
                 });
                 say!("{row}");
             } else {
@@ -103,7 +106,7 @@ pub(super) fn spool_ls(config: &Config, json: bool) -> Result<(), CliError> {
                     header.seq,
                     header.source,
                     header.count,
-                    pointer.bytes
+                    entry.bytes
                 );
             }
         }
@@ -116,9 +119,9 @@ pub(super) fn spool_verify(config: &Config, json: bool) -> Result<(), CliError> 
     let (mut frames, mut bytes, mut damaged) = (0u64, 0u64, 0u64);
     let list = segments.list().map_err(failed)?;
     for (number, _) in &list {
-        let scanned = segments.scan(*number).map_err(failed)?;
+        let scanned = segments.scan(*number, u64::MAX).map_err(failed)?;
         frames += scanned.frames.len() as u64;
-        bytes += scanned.frames.iter().map(|(_, pointer)| u64::from(pointer.bytes)).sum::<u64>();
+        bytes += scanned.frames.iter().map(|(_, entry)| u64::from(entry.bytes)).sum::<u64>();
         damaged += scanned.damaged_bytes;
     }
     if json {
@@ -136,11 +139,11 @@ pub(super) fn spool_verify(config: &Config, json: bool) -> Result<(), CliError> 
 }
 
 fn segments(config: &Config) -> Result<Segments, CliError> {
-    let folder = segment::folder(&config.spool.dir);
-    if !folder.exists() {
+    if !config.spool.dir.join(segment::FOLDER).exists() {
         return Err(CliError::Data(format!("there is no spool at {} yet", config.spool.dir.display())));
     }
-    Segments::open(folder).map_err(failed)
+    let disk = Folder::open(&config.spool.dir, &[segment::FOLDER]).map_err(failed)?;
+    Ok(Segments::new(Arc::new(disk)))
 }
 
 pub(super) fn ledger_show(config: &Config, json: bool) -> Result<(), CliError> {

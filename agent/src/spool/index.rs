@@ -1,165 +1,161 @@
-//! The spool's index in sled: which frames are accepted, where they lie, how far the hub is, and the sources' checkpoints.
+//! The spool's index: what is small and has to be durable together. How far each lane is, where the newest segment ends,
+//! and the sources' checkpoints. Which frames lie where, the segments tell themselves.
 //!
 //! | key (integers big-endian) | value |
 //! | --- | --- |
 //! | `o` | owner: tenant, zero byte, agent |
-//! | `e` | epoch that all pointers are of |
-//! | `l` lane | acked seq and hash, last seq and hash |
-//! | `f` lane seq | segment, offset, length, hash |
+//! | `e` | epoch that all numbers are of |
+//! | `l` lane | acked seq, hash and total, last seq, hash and total |
+//! | `t` segment | where what was accepted ends in it; a segment without was never accepted |
+//! | `g` lane seq | a gap frame that stands in place of frames that were dropped: entry as in a segment's footer, segment |
 //! | `c` source key | a source's checkpoint |
 
-use std::fs::{self, File};
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use certus_protocol::ids::{AgentId, ContentHash, Epoch, Lane, Seq, SourceId, Tenant};
 
-use super::segment::Pointer;
+use super::segment::{ENTRY_BYTES, Entry, Pointer};
 use super::{LaneState, SpoolError};
-use crate::limits;
 
-/// The open index; clones are the same.
-#[derive(Clone)]
-pub(super) struct Index {
-    tree: sled::Tree,
-    database: sled::Db,
-    file: Arc<File>,
+mod memory;
+mod sled;
+
+pub use self::memory::Memory;
+pub use self::sled::Sled;
+
+/// Pairs of keys and values, in order.
+pub type Pairs = Box<dyn Iterator<Item = Result<(Vec<u8>, Vec<u8>), SpoolError>> + Send>;
+
+/// The seam to whatever keeps the index.
+pub trait Index: Send + Sync + 'static {
+    /// Makes the changes durable, all or none. After an error either may have come about.
+    fn commit(&self, changes: &Changes) -> Result<(), SpoolError>;
+
+    /// The value at `key`.
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, SpoolError>;
+
+    /// What is at the keys that begin with `prefix`.
+    fn under(&self, prefix: &[u8]) -> Pairs;
+
+    /// Makes the index anew from what it holds, in place of one whose writing failed.
+    fn remake(&self) -> Result<(), SpoolError>;
 }
 
 /// Changes that become durable together.
-#[derive(Default)]
-pub(super) struct Changes(sled::Batch);
+#[derive(Debug, Default, Clone)]
+pub struct Changes(pub(super) Vec<(Vec<u8>, Option<Vec<u8>>)>);
 
-impl Index {
-    /// Opens the index, or makes an empty one; the spool's lock is held.
-    pub(super) fn open(dir: &Path) -> Result<Self, SpoolError> {
-        remove_drafts(dir)?;
-        wait_until_let_go(dir)?;
-        let database = sled::Config::new()
-            .path(dir)
-            .cache_capacity(limits::INDEX_CACHE_BYTES)
-            .flush_every_ms(None)
-            .mode(sled::Mode::LowSpace)
-            .open()?;
-        let tree = database.open_tree("spool")?;
-        let file = Arc::new(File::open(dir.join("db"))?);
-        Ok(Self { tree, database, file })
-    }
+pub(super) fn owner(index: &dyn Index) -> Result<Option<Vec<u8>>, SpoolError> {
+    index.get(b"o")
+}
 
-    /// Makes the changes durable: applied in one batch, flushed, and synced through a descriptor of our own.
-    pub(super) fn commit(&self, changes: Changes) -> Result<(), SpoolError> {
-        self.tree.apply_batch(changes.0)?;
-        self.database.flush()?;
-        rustix::fs::fdatasync(&*self.file).map_err(io::Error::from)?;
-        Ok(())
-    }
+pub(super) fn epoch(index: &dyn Index) -> Result<Option<Epoch>, SpoolError> {
+    let value = index.get(b"e")?;
+    Ok(value.and_then(|value| value.try_into().ok()).map(|bytes| Epoch(u32::from_be_bytes(bytes))))
+}
 
-    pub(super) fn owner(&self) -> Result<Option<Vec<u8>>, SpoolError> {
-        Ok(self.tree.get(b"o")?.map(|value| value.to_vec()))
-    }
+/// Where what was accepted ends, by segment.
+pub(super) fn ends(index: &dyn Index) -> Result<BTreeMap<u64, u64>, SpoolError> {
+    let all = index.under(b"t").map(|pair| {
+        let (key, value) = pair?;
+        Ok((key.len() == 9 && value.len() == 8).then(|| (u64_at(&key, 1), u64_at(&value, 0))))
+    });
+    Ok(all.collect::<Result<Vec<_>, SpoolError>>()?.into_iter().flatten().collect())
+}
 
-    pub(super) fn epoch(&self) -> Result<Option<Epoch>, SpoolError> {
-        let value = self.tree.get(b"e")?;
-        Ok(value
-            .and_then(|value| value.as_ref().try_into().ok())
-            .map(|bytes| Epoch(u32::from_be_bytes(bytes))))
+pub(super) fn lane(index: &dyn Index, lane: Lane) -> Result<LaneState, SpoolError> {
+    let mut state = LaneState::new(lane);
+    if let Some(value) = index.get(&[b'l', lane as u8])?
+        && value.len() == 96
+    {
+        state.acked = Seq(u64_at(&value, 0));
+        state.acked_hash = hash_at(&value, 8);
+        state.acked_total = u64_at(&value, 40);
+        state.last = Seq(u64_at(&value, 48));
+        state.last_hash = hash_at(&value, 56);
+        state.last_total = u64_at(&value, 88);
     }
+    Ok(state)
+}
 
-    pub(super) fn lane(&self, lane: Lane) -> Result<LaneState, SpoolError> {
-        let none = ContentHash([0; 32]);
-        let mut state = LaneState {
-            lane,
-            acked: Seq::ZERO,
-            acked_hash: none,
-            last: Seq::ZERO,
-            last_hash: none,
-            unacked_bytes: 0,
-        };
-        if let Some(value) = self.tree.get([b'l', lane as u8])?
-            && value.len() == 80
-        {
-            state.acked = Seq(u64_at(&value, 0));
-            state.acked_hash = hash_at(&value, 8);
-            state.last = Seq(u64_at(&value, 40));
-            state.last_hash = hash_at(&value, 48);
-        }
-        for pointer in self.pointers(lane, state.acked) {
-            state.unacked_bytes += u64::from(pointer?.1.bytes);
-        }
-        Ok(state)
-    }
+/// Gap frames in place of what was dropped, of any lane.
+pub(super) fn gaps(index: &dyn Index) -> Result<Vec<Pointer>, SpoolError> {
+    let gap = |value: &[u8]| {
+        let (entry, segment) = value.split_at_checked(ENTRY_BYTES)?;
+        Some(Pointer { segment: u64::from_be_bytes(segment.try_into().ok()?), entry: Entry::parse(entry)? })
+    };
+    let all = index.under(b"g").map(|pair| Ok(gap(&pair?.1)));
+    Ok(all.collect::<Result<Vec<_>, SpoolError>>()?.into_iter().flatten().collect())
+}
 
-    pub(super) fn pointer(&self, lane: Lane, seq: Seq) -> Result<Option<Pointer>, SpoolError> {
-        Ok(self.tree.get(frame_key(lane, seq))?.and_then(|value| pointer_of(&value)))
-    }
+pub(super) fn checkpoint(
+    index: &dyn Index,
+    source: SourceId,
+    key: &[u8],
+) -> Result<Option<Vec<u8>>, SpoolError> {
+    index.get(&checkpoint_key(source, key))
+}
 
-    /// Pointers of `lane` after `after`, in order.
-    pub(super) fn pointers(
-        &self,
-        lane: Lane,
-        after: Seq,
-    ) -> impl Iterator<Item = Result<(Seq, Pointer), SpoolError>> + use<> {
-        let range = frame_key(lane, after.next())..=frame_key(lane, Seq(u64::MAX));
-        self.tree.range(range).filter_map(|found| match found {
-            Err(error) => Some(Err(error.into())),
-            Ok((key, value)) => pointer_of(&value).map(|pointer| Ok((Seq(u64_at(&key, 2)), pointer))),
-        })
-    }
-
-    pub(super) fn checkpoint(&self, source: SourceId, key: &[u8]) -> Result<Option<Vec<u8>>, SpoolError> {
-        Ok(self.tree.get(checkpoint_key(source, key))?.map(|value| value.to_vec()))
-    }
-
-    pub(super) fn checkpoints(
-        &self,
-        source: SourceId,
-        prefix: &[u8],
-    ) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), SpoolError>> + use<> {
-        self.tree.scan_prefix(checkpoint_key(source, prefix)).map(|found| {
-            let (key, value) = found?;
-            Ok((key[17..].to_vec(), value.to_vec()))
-        })
-    }
+pub(super) fn checkpoints(index: &dyn Index, source: SourceId, prefix: &[u8]) -> Pairs {
+    Box::new(index.under(&checkpoint_key(source, prefix)).map(|pair| {
+        let (key, value) = pair?;
+        Ok((key[17..].to_vec(), value))
+    }))
 }
 
 impl Changes {
     pub(super) fn owner(&mut self, tenant: &Tenant, agent: AgentId) {
-        self.0.insert(b"o", owner_value(tenant, agent));
+        self.put(b"o".to_vec(), owner_value(tenant, agent));
     }
 
     pub(super) fn epoch(&mut self, epoch: Epoch) {
-        self.0.insert(b"e", &epoch.0.to_be_bytes());
+        self.put(b"e".to_vec(), epoch.0.to_be_bytes().to_vec());
+    }
+
+    /// Frames were placed: what is accepted ends behind them.
+    pub(super) fn ends(&mut self, placed: &[Pointer]) {
+        let mut ends: BTreeMap<u64, u64> = BTreeMap::new();
+        for Pointer { segment, entry } in placed {
+            let end = ends.entry(*segment).or_default();
+            *end = (entry.offset + u64::from(entry.bytes)).max(*end);
+        }
+        ends.into_iter().for_each(|(segment, end)| self.end(segment, end));
+    }
+
+    pub(super) fn end(&mut self, segment: u64, end: u64) {
+        self.put(end_key(segment), end.to_be_bytes().to_vec());
+    }
+
+    pub(super) fn forget_end(&mut self, segment: u64) {
+        self.0.push((end_key(segment), None));
     }
 
     pub(super) fn lane(&mut self, state: &LaneState) {
-        let mut value = Vec::with_capacity(80);
+        let mut value = Vec::with_capacity(96);
         value.extend_from_slice(&state.acked.0.to_be_bytes());
         value.extend_from_slice(&state.acked_hash.0);
+        value.extend_from_slice(&state.acked_total.to_be_bytes());
         value.extend_from_slice(&state.last.0.to_be_bytes());
         value.extend_from_slice(&state.last_hash.0);
-        self.0.insert(&[b'l', state.lane as u8], value);
+        value.extend_from_slice(&state.last_total.to_be_bytes());
+        self.put(vec![b'l', state.lane as u8], value);
     }
 
-    pub(super) fn frame(&mut self, lane: Lane, seq: Seq, pointer: &Pointer) {
-        let mut value = Vec::with_capacity(52);
-        value.extend_from_slice(&pointer.segment.to_be_bytes());
-        value.extend_from_slice(&pointer.offset.to_be_bytes());
-        value.extend_from_slice(&pointer.bytes.to_be_bytes());
-        value.extend_from_slice(&pointer.hash.0);
-        self.0.insert(&frame_key(lane, seq), value);
+    pub(super) fn gap(&mut self, pointer: &Pointer) {
+        let value = [&pointer.entry.to_bytes()[..], &pointer.segment.to_be_bytes()].concat();
+        self.put(gap_key(pointer.entry.lane, pointer.entry.seq), value);
     }
 
-    pub(super) fn forget_frame(&mut self, lane: Lane, seq: Seq) {
-        self.0.remove(&frame_key(lane, seq));
+    pub(super) fn forget_gap(&mut self, lane: Lane, seq: Seq) {
+        self.0.push((gap_key(lane, seq), None));
     }
 
     pub(super) fn checkpoint(&mut self, source: SourceId, key: &[u8], value: Option<Vec<u8>>) {
-        let key = checkpoint_key(source, key);
-        match value {
-            Some(value) => self.0.insert(key, value),
-            None => self.0.remove(key),
-        }
+        self.0.push((checkpoint_key(source, key), value));
+    }
+
+    fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.0.push((key, Some(value)));
     }
 }
 
@@ -168,56 +164,16 @@ pub(super) fn owner_value(tenant: &Tenant, agent: AgentId) -> Vec<u8> {
     [tenant.as_str().as_bytes(), &[0], &agent.0].concat()
 }
 
-/// Waits until threads of an index that was just closed have let go of its file: sled's own may outlive it for a moment,
-/// and it would only try the lock once. Nobody else can hold it, as the spool's lock is ours.
-fn wait_until_let_go(dir: &Path) -> io::Result<()> {
-    match File::open(dir.join("db")) {
-        Ok(file) => Ok(rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)?),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-    }
+fn end_key(segment: u64) -> Vec<u8> {
+    [&b"t"[..], &segment.to_be_bytes()].concat()
 }
 
-/// Removes snapshots that sled was writing when it was killed: it would take one for the newest and call the database
-/// corrupt (<https://github.com/spacejam/sled/issues/1527>). The one before stands until the new one has its name.
-fn remove_drafts(dir: &Path) -> io::Result<()> {
-    let entries = match fs::read_dir(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        other => other?,
-    };
-    for entry in entries {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "generating") {
-            fs::remove_file(path)?;
-        }
-    }
-    Ok(())
-}
-
-/// The index's folder within a spool's.
-pub(super) fn folder(spool: &Path) -> PathBuf {
-    spool.join("index")
-}
-
-fn frame_key(lane: Lane, seq: Seq) -> [u8; 10] {
-    let mut key = [0; 10];
-    key[0] = b'f';
-    key[1] = lane as u8;
-    key[2..].copy_from_slice(&seq.0.to_be_bytes());
-    key
+fn gap_key(lane: Lane, seq: Seq) -> Vec<u8> {
+    [&[b'g', lane as u8][..], &seq.0.to_be_bytes()].concat()
 }
 
 fn checkpoint_key(source: SourceId, key: &[u8]) -> Vec<u8> {
     [&b"c"[..], &source.0, key].concat()
-}
-
-fn pointer_of(value: &[u8]) -> Option<Pointer> {
-    (value.len() == 52).then(|| Pointer {
-        segment: u64_at(value, 0),
-        offset: u64_at(value, 8),
-        bytes: u32::from_be_bytes(std::array::from_fn(|i| value[16 + i])),
-        hash: hash_at(value, 20),
-    })
 }
 
 fn u64_at(bytes: &[u8], at: usize) -> u64 {

@@ -1,59 +1,153 @@
-//! Opening: lock, check the file system, set a corrupt index aside, find out where to write on. Before any new input.
+//! Opening: what the index and the segments say is brought together, before any new input.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::sync::Arc;
 
-use certus_protocol::frame::Header;
-use certus_protocol::ids::{Epoch, Lane};
-use rustix::fs::FlockOperation;
+use certus_protocol::ids::{ContentHash, Epoch, Lane, Seq};
 
-use super::index::{Changes, Index, owner_value};
-use super::segment::{Pointer, Segments};
-use super::{LaneState, Owner, SpoolConfig, SpoolError, Volatile, epoch, index, segment};
+use super::catalog::{Held, Segment};
+use super::index::{self, Changes, Index, owner_value};
+use super::log::Seams;
+use super::segment::{Active, Entry, Pointer, Segments, Standing};
+use super::{LaneState, Owner, SpoolConfig, SpoolError, epoch};
 
 /// A spool that can be written on.
 pub(super) struct Recovered {
-    pub(super) lock: File,
-    pub(super) index: Index,
-    pub(super) segments: Segments,
+    pub(super) held: Held,
     pub(super) lanes: BTreeMap<Lane, LaneState>,
     pub(super) epoch: Epoch,
     /// The epoch that what is unacknowledged has to be numbered again in, if it has to.
     pub(super) renumber: Option<Epoch>,
+    /// The newest segment, where it can be written on.
+    pub(super) active: Option<Active>,
 }
 
-pub(super) fn open(config: &SpoolConfig, owner: &Owner) -> Result<Recovered, SpoolError> {
-    let dir = &config.dir;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    let lock = lock(dir)?;
-    if config.volatile == Volatile::Refuse
-        && let Some(kind) = volatile_kind(&lock)?
-    {
-        return Err(SpoolError::Volatile(dir.clone(), kind));
-    }
-    let segments = Segments::open(segment::folder(dir))?;
-    let (index, found) = open_index(dir, &segments)?;
-    let named = index.owner()?;
+/// Brings index and segments together.
+pub(super) fn recover(
+    config: &SpoolConfig,
+    owner: &Owner,
+    seams: &Seams,
+    segments: &Segments,
+) -> Result<Recovered, SpoolError> {
+    let index = &*seams.index;
+    let named = index::owner(index)?;
     if named.as_ref().is_some_and(|named| *named != owner_value(&owner.tenant, owner.agent)) {
-        return Err(SpoolError::Foreign(dir.clone()));
+        return Err(SpoolError::Foreign(config.dir.clone()));
     }
-    let (current, renumber) = settle_epoch(&index, owner, found)?;
-    let mut changes = Changes::default();
-    changes.owner(&owner.tenant, owner.agent);
-    changes.epoch(current);
-    index.commit(changes)?;
+    let found = match named {
+        Some(_) => Found::Whole,
+        None => rebuild(config, owner, index, segments)?,
+    };
+    let (current, renumber) = settle_epoch(owner, seams, segments, found)?;
     let mut lanes = BTreeMap::new();
     for lane in Lane::ALL {
-        lanes.insert(lane, index.lane(lane)?);
+        lanes.insert(lane, index::lane(index, lane)?);
     }
-    Ok(Recovered { lock, index, segments, lanes, epoch: current, renumber })
+    let gaps = index::gaps(index)?;
+    let mut held = Held { epoch: current, segments: BTreeMap::new(), gaps: BTreeMap::new() };
+    let active = read_segments(seams, segments, &lanes, &mut held)?;
+    for gap in gaps.into_iter().filter(|gap| gap.entry.epoch == current) {
+        held.drop_frames(gap.entry.lane, gap.entry.seq, gap.entry.through);
+        held.gaps.insert((gap.entry.lane, gap.entry.seq), gap);
+    }
+    Ok(Recovered { held, lanes, epoch: current, renumber, active })
+}
+
+/// Reads what each segment holds of what was accepted; takes away those of which nothing was.
+fn read_segments(
+    seams: &Seams,
+    segments: &Segments,
+    lanes: &BTreeMap<Lane, LaneState>,
+    held: &mut Held,
+) -> Result<Option<Active>, SpoolError> {
+    let ends = index::ends(&*seams.index)?;
+    let list = segments.list()?;
+    let newest = list.last().map(|(number, _)| *number);
+    let now_ms = seams.clock.now_ms();
+    let mut active = None;
+    let mut changes = Changes::default();
+    for number in ends.keys().filter(|number| !list.iter().any(|(there, _)| there == *number)) {
+        // Its file is gone: it was being deleted, or the disk lost it. The numbers tell which.
+        changes.forget_end(*number);
+    }
+    let mut found = Vec::new();
+    for (number, bytes) in list {
+        let Some(end) = ends.get(&number).copied() else {
+            segments.delete(number)?;
+            continue;
+        };
+        let footer = segments.footer(number)?;
+        let sealed = footer.is_some();
+        let mut entries = match footer {
+            Some(entries) => entries,
+            None => scanned(segments, number, end)?,
+        };
+        entries.retain(|entry| entry.offset < end);
+        found.push((number, bytes, sealed, entries));
+    }
+    let mut totals = Totals::of(lanes, held.epoch);
+    found.iter_mut().rev().for_each(|(_, _, _, entries)| totals.fill_in(entries));
+    for (number, bytes, sealed, entries) in found {
+        let mut segment = Segment::new(bytes, now_ms);
+        entries.iter().for_each(|entry| segment.holds(entry, held.epoch));
+        segment.end = ends[&number];
+        segment.entries = (!sealed).then(|| Arc::new(entries.clone()));
+        held.segments.insert(number, segment);
+        if !sealed && Some(number) == newest {
+            active = segments.reopen(number, ends[&number], entries).map_err(not_written_on).ok();
+        }
+    }
+    seams.index.commit(&changes)?;
+    Ok(active)
+}
+
+fn not_written_on(error: io::Error) {
+    tracing::warn!(%error, "spool: the newest segment can't be written on; a new one is begun");
+}
+
+/// The accepted frames of a segment without a footer.
+fn scanned(segments: &Segments, number: u64, end: u64) -> io::Result<Vec<Entry>> {
+    match segments.scan(number, end) {
+        Ok(scanned) => Ok(scanned.frames.into_iter().map(|(_, entry)| entry).collect()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) => {
+            tracing::error!(segment = number, %error, "spool: a segment can't be read");
+            Ok(Vec::new())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Fills in the totals of entries that were scanned, backwards from what the index says of the last.
+struct Totals {
+    epoch: Epoch,
+    /// The number before which to go on, and the bytes through it.
+    lanes: BTreeMap<Lane, (Seq, u64)>,
+}
+
+impl Totals {
+    fn of(lanes: &BTreeMap<Lane, LaneState>, epoch: Epoch) -> Self {
+        let lanes = lanes.values().map(|state| (state.lane, (state.last, state.last_total))).collect();
+        Self { epoch, lanes }
+    }
+
+    fn fill_in(&mut self, entries: &mut [Entry]) {
+        for entry in entries.iter_mut().rev() {
+            let Some((next, total)) = self.lanes.get_mut(&entry.lane) else { continue };
+            // Frames that are missing between count for nothing; those that were written twice count once.
+            let counts =
+                entry.epoch == self.epoch && entry.standing == Standing::InOrder && entry.through <= *next;
+            if counts {
+                entry.total = *total;
+                *total = total.saturating_sub(u64::from(entry.bytes));
+                *next = Seq(entry.seq.0 - 1);
+            }
+        }
+    }
 }
 
 /// How the index was found.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
     Whole,
     /// Made anew from the segments, whose frames continue one another.
@@ -62,113 +156,115 @@ enum Found {
     Unproven,
 }
 
-fn open_index(dir: &Path, segments: &Segments) -> Result<(Index, Found), SpoolError> {
-    let path = index::folder(dir);
-    let corrupt = match Index::open(&path) {
-        Ok(index) if index.owner()?.is_some() || segments.list()?.is_empty() => {
-            return Ok((index, Found::Whole));
-        }
-        // Segments without an index: it was removed.
-        Ok(_) => "it is empty".to_owned(),
-        Err(SpoolError::Index(error @ (sled::Error::Corruption { .. } | sled::Error::Unsupported(_)))) => {
-            error.to_string()
-        }
-        Err(other) => return Err(other),
-    };
-    let aside = (0..).map(|n| dir.join(format!("index.corrupt-{n}"))).find(|path| !path.exists());
-    if let Some(aside) = aside {
-        tracing::error!(reason = %corrupt, "spool: the index is set aside and made anew from the segments");
-        fs::rename(&path, aside)?;
+/// Enters what the segments hold into an empty index: lanes, ends and gaps of the newest epoch.
+fn rebuild(
+    config: &SpoolConfig,
+    owner: &Owner,
+    index: &dyn Index,
+    segments: &Segments,
+) -> Result<Found, SpoolError> {
+    let list = segments.list()?;
+    if list.is_empty() {
+        return Ok(Found::Whole);
     }
-    let index = Index::open(&path)?;
-    let found = rebuild(&index, segments)?;
-    Ok((index, found))
-}
-
-/// Enters the frames of the newest epoch that the segments hold into an empty index.
-fn rebuild(index: &Index, segments: &Segments) -> Result<Found, SpoolError> {
-    let mut frames: Vec<(Header, Pointer)> = Vec::new();
-    let mut damaged = false;
-    for (number, _) in segments.list()? {
-        match segments.scan(number) {
-            Ok(scanned) => {
-                damaged |= scanned.damaged_bytes > 0;
-                frames.extend(scanned.frames);
-            }
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => damaged = true,
-            Err(error) => return Err(error.into()),
-        }
-    }
-    let Some(newest) = frames.iter().map(|(header, _)| header.epoch).max() else {
-        return Ok(Found::Unproven);
-    };
+    tracing::error!("spool: the index is lost and made anew from the segments; sources are read again");
+    let mut frames: Vec<(Pointer, ContentHash)> = Vec::new();
     let mut changes = Changes::default();
-    for lane in Lane::ALL {
-        let mut of_lane: Vec<_> =
-            frames.iter().filter(|(header, _)| header.epoch == newest && header.lane == lane).collect();
-        of_lane.sort_by_key(|(header, _)| header.seq);
-        let Some(((first, _), (last, last_at))) = of_lane.first().copied().zip(of_lane.last().copied())
-        else {
-            continue;
+    let mut damaged = false;
+    for (number, _) in list {
+        let scanned = match segments.scan(number, u64::MAX) {
+            Ok(scanned) => scanned,
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) =>
+            {
+                damaged = true;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
         };
-        let follows = |pair: &[&(Header, Pointer)]| {
-            pair[0].0.through.next() == pair[1].0.seq && pair[1].0.previous == pair[0].1.hash
-        };
-        damaged |= !of_lane.windows(2).all(follows);
-        for (header, pointer) in &of_lane {
-            changes.frame(lane, header.seq, pointer);
+        damaged |= scanned.damaged_bytes > 0;
+        changes.end(number, scanned.end);
+        for (header, entry) in scanned.frames {
+            if header.agent != owner.agent || header.tenant != owner.tenant {
+                return Err(SpoolError::Foreign(config.dir.clone()));
+            }
+            frames.push((Pointer { segment: number, entry }, header.previous));
         }
-        changes.lane(&LaneState {
-            lane,
-            acked: certus_protocol::ids::Seq(first.seq.0 - 1),
-            acked_hash: first.previous,
-            last: last.through,
-            last_hash: last_at.hash,
-            unacked_bytes: 0,
-        });
     }
-    changes.epoch(newest);
-    index.commit(changes)?;
-    Ok(if damaged { Found::Unproven } else { Found::Rebuilt })
+    let newest = frames.iter().map(|(pointer, _)| pointer.entry.epoch).max();
+    if let Some(newest) = newest {
+        changes.epoch(newest);
+        for lane in Lane::ALL {
+            damaged |= !rebuild_lane(&frames, newest, lane, &mut changes);
+        }
+    }
+    index.commit(&changes)?;
+    Ok(if damaged || newest.is_none() { Found::Unproven } else { Found::Rebuilt })
 }
 
-/// The epoch that the pointers are of, and the one that has to follow it, if one has to.
-fn settle_epoch(index: &Index, owner: &Owner, found: Found) -> Result<(Epoch, Option<Epoch>), SpoolError> {
-    let of_index = index.epoch()?;
-    let of_file = epoch::read(&owner.epoch_file)?;
+/// Enters a lane; answers whether its frames continue one another.
+fn rebuild_lane(frames: &[(Pointer, ContentHash)], epoch: Epoch, lane: Lane, changes: &mut Changes) -> bool {
+    // A number that was written twice counts as it was written last.
+    let of_lane = frames.iter().filter(|(p, _)| p.entry.epoch == epoch && p.entry.lane == lane);
+    let (gaps, in_order): (Vec<_>, Vec<_>) =
+        of_lane.partition(|(pointer, _)| pointer.entry.standing == Standing::ForDropped);
+    let by_seq: BTreeMap<Seq, &(Pointer, ContentHash)> =
+        in_order.into_iter().map(|frame: &(Pointer, ContentHash)| (frame.0.entry.seq, frame)).collect();
+    gaps.iter().for_each(|(pointer, _)| changes.gap(pointer));
+    let Some(((first, first_previous), (last, _))) =
+        by_seq.values().next().copied().zip(by_seq.values().next_back().copied())
+    else {
+        return gaps.is_empty();
+    };
+    let total: u64 = by_seq.values().map(|(pointer, _)| u64::from(pointer.entry.bytes)).sum();
+    changes.lane(&LaneState {
+        lane,
+        acked: Seq(first.entry.seq.0 - 1),
+        acked_hash: *first_previous,
+        acked_total: 0,
+        last: last.entry.through,
+        last_hash: last.entry.hash,
+        last_total: total,
+    });
+    let follows = |pair: &[&(Pointer, ContentHash)]| {
+        pair[0].0.entry.through.next() == pair[1].0.entry.seq && pair[1].1 == pair[0].0.entry.hash
+    };
+    let ordered: Vec<_> = by_seq.into_values().collect();
+    ordered.windows(2).all(follows)
+}
+
+/// The epoch that the numbers are of, and the one that has to follow it, if one has to.
+fn settle_epoch(
+    owner: &Owner,
+    seams: &Seams,
+    segments: &Segments,
+    found: Found,
+) -> Result<(Epoch, Option<Epoch>), SpoolError> {
+    let of_index = index::epoch(&*seams.index)?;
+    let of_file = epoch::read(&*seams.epochs)?;
+    // Then no number was ever given away.
+    let blank = segments.list()?.is_empty();
     let (current, wanted) = match (of_file, of_index) {
         (None, None) => (Epoch::FIRST, Epoch::FIRST),
-        (Some(file), None) => (file, if found == Found::Unproven { file.next() } else { file }),
+        (None, Some(index)) if blank => (index, index),
+        // The spool was lost: what it had numbered is not known.
+        (Some(file), None) => (file, file.next()),
         // The file was lost with the identity, or restored from before: its number can't be trusted.
         (None, Some(index)) => (index, index.next()),
         (Some(file), Some(index)) if file < index => (index, index.next()),
         (Some(file), Some(index)) if found == Found::Unproven => (index, file.max(index).next()),
         (Some(file), Some(index)) => (index, file),
     };
-    if of_file != Some(wanted) {
-        epoch::write(&owner.epoch_file, wanted)?;
+    if of_file.is_some() && of_file != Some(wanted) {
+        epoch::write(&*seams.epochs, wanted)?;
+    }
+    let mut changes = Changes::default();
+    changes.owner(&owner.tenant, owner.agent);
+    changes.epoch(current);
+    seams.index.commit(&changes)?;
+    // The first time the index goes first: a file without an index is a spool that was lost.
+    if of_file.is_none() {
+        epoch::write(&*seams.epochs, wanted)?;
     }
     Ok((current, (wanted != current).then_some(wanted)))
-}
-
-fn lock(dir: &Path) -> Result<File, SpoolError> {
-    let file =
-        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(dir.join("lock"))?;
-    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(SpoolError::Locked(dir.to_owned())),
-        Err(other) => Err(io::Error::from(other).into()),
-    }
-}
-
-/// The kind of a file system that does not keep what was synced (magic numbers: linux/magic.h).
-fn volatile_kind(file: &File) -> io::Result<Option<&'static str>> {
-    let kind = rustix::fs::fstatfs(file)?.f_type as u64 & 0xFFFF_FFFF;
-    Ok(match kind {
-        0x0102_1994 => Some("tmpfs"),
-        0x6969 => Some("NFS"),
-        0xFF53_4D42 | 0xFE53_4D42 | 0x517B => Some("SMB"),
-        0x6573_5546 => Some("FUSE"),
-        _ => None,
-    })
 }
