@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, SourceConfig};
+use crate::config::{Config, SourceConfig, WhenFull};
 use crate::identity::{self, Identity, IdentityError};
 use crate::key::{self, KeyError};
 use crate::ledger::{self, Ledger, LedgerError};
@@ -241,7 +241,11 @@ async fn confirmed(
     }
 }
 
-async fn open_spool(
+/// Opens the spool of this identity.
+///
+/// # Errors
+/// See [`SpoolError`].
+pub async fn open_spool(
     config: &Config,
     identity: &Identity,
     sanitizer: &Sanitizer,
@@ -253,7 +257,12 @@ async fn open_spool(
         epoch_dir: identity::folder(&config.state_dir),
     };
     let stamp = Stamp { key_id: sanitizer.key_id(), policy: sanitizer.policy_hash() };
-    let spool = config.spool.clone();
+    let mut spool = config.spool.clone();
+    spool.when_full = match &config.when_full {
+        WhenFull::Block => spool::WhenFull::Block,
+        WhenFull::DropOldest(lane) => spool::WhenFull::DropOldest(*lane),
+        WhenFull::Pause(name) => spool::WhenFull::Pause(SourceId::derive(&identity.tenant, name)),
+    };
     let opened = tokio::task::spawn_blocking(move || Spool::open(&spool, owner, stamp, clock)).await;
     Ok(opened.map_err(|_| AgentError::Stage("spool"))??)
 }

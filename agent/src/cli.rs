@@ -30,6 +30,7 @@ mod item;
 mod rules;
 mod sarif;
 mod scan;
+mod spool;
 mod tree;
 
 /// Collects what is to be assured, takes secrets and personal data out of it, and ships it to the hub.
@@ -167,6 +168,27 @@ enum SpoolCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Tell what the spool holds, lane by lane.
+    Stat {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Recover the spool, and put gaps in place of frames that can't be read (the agent must not run).
+    Repair {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Send again what was sent since a time and is still kept (the agent must not run).
+    Replay {
+        /// Such as 2026-01-31T08:00:00Z, or 24h for a day ago.
+        #[arg(long)]
+        since: String,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -296,8 +318,11 @@ async fn configured(
             Ok(())
         }
         Command::Status { json } => inspect::status(&config, json),
-        Command::Spool(SpoolCommand::Ls { json }) => inspect::spool_ls(&config, json),
-        Command::Spool(SpoolCommand::Verify { json }) => inspect::spool_verify(&config, json),
+        Command::Spool(SpoolCommand::Ls { json }) => spool::ls(&config, json),
+        Command::Spool(SpoolCommand::Verify { json }) => spool::verify(&config, json),
+        Command::Spool(SpoolCommand::Stat { json }) => spool::stat(&config, json),
+        Command::Spool(SpoolCommand::Repair { json }) => spool::repair(&config, json).await,
+        Command::Spool(SpoolCommand::Replay { since, json }) => spool::replay(&config, &since, json).await,
         Command::Ledger(LedgerCommand::Show { json }) => inspect::ledger_show(&config, json),
         Command::Ledger(LedgerCommand::Verify { json }) => inspect::ledger_verify(&config, json),
         Command::Key(command) => pseudonym_key(&config, &command),

@@ -7,7 +7,7 @@ use certus_sanitizer::{Learn, Policy, Profile};
 use serde::Deserialize;
 
 use crate::limits;
-use crate::spool::{SpoolConfig, Volatile, WhenFull};
+use crate::spool::{SpoolConfig, Volatile};
 
 /// The file as it is written.
 #[derive(Debug, Deserialize)]
@@ -51,11 +51,21 @@ struct RawSpool {
     volatile: RawVolatile,
 }
 
-#[derive(Debug, Default, Clone, Copy, Deserialize)]
+#[derive(Debug, Default, Clone, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum RawWhenFull {
     #[default]
     Block,
+    #[serde(rename = "drop_oldest")]
+    DropOldest(RawLane),
+    Pause(String),
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RawLane {
+    Interactive,
+    Bulk,
 }
 
 #[derive(Debug, Default, Clone, Copy, Deserialize)]
@@ -134,6 +144,17 @@ pub enum Events {
     Off,
 }
 
+/// Who loses what when the spool is full; see [`crate::spool::WhenFull`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WhenFull {
+    /// Nobody: sources wait.
+    Block,
+    /// The hub: the oldest unsent frames of this lane.
+    DropOldest(Lane),
+    /// Nobody: this source waits first.
+    Pause(SourceName),
+}
+
 /// A source that is watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceConfig {
@@ -179,6 +200,8 @@ pub struct Config {
     pub log_level: String,
     /// Host and port of the hub; `None`: the one that enrolled this agent.
     pub hub: Option<String>,
+    /// Who loses what when the spool is full.
+    pub when_full: WhenFull,
     /// The spool.
     pub spool: SpoolConfig,
     /// What is taken out.
@@ -228,14 +251,27 @@ impl Config {
             None => Learn::default(),
             Some(name) => name.parse().map_err(|error| (at("learn"), format!("{error}")))?,
         };
+        let sources = sources(raw.source, text)?;
+        let when_full = match &raw.spool.when_full {
+            RawWhenFull::Block => WhenFull::Block,
+            RawWhenFull::DropOldest(RawLane::Interactive) => WhenFull::DropOldest(Lane::Interactive),
+            RawWhenFull::DropOldest(RawLane::Bulk) => WhenFull::DropOldest(Lane::Bulk),
+            RawWhenFull::Pause(name) => {
+                match sources.iter().find(|source| source.name.as_str() == name.as_str()) {
+                    Some(source) => WhenFull::Pause(source.name.clone()),
+                    None => return Err((at("when_full"), format!("when_full: there is no source {name:?}"))),
+                }
+            }
+        };
         Ok(Self {
+            when_full,
             log_format: raw.log.format,
             log_level: raw.log.level.unwrap_or_else(|| "info".to_owned()),
             hub,
             spool: spool(&state_dir, &raw.spool, &at)?,
             policy,
             learn,
-            sources: sources(raw.source, text)?,
+            sources,
             state_dir,
         })
     }
@@ -278,9 +314,6 @@ fn spool(state_dir: &Path, raw: &RawSpool, at: &dyn Fn(&str) -> String) -> Resul
     config.keep_acked_ms =
         raw.keep_acked_hours.map_or(config.keep_acked_ms, |h| i64::from(h) as u64 * 3_600_000);
     config.linger_ms = raw.linger_ms.unwrap_or(config.linger_ms);
-    config.when_full = match raw.when_full {
-        RawWhenFull::Block => WhenFull::Block,
-    };
     config.volatile = match raw.volatile {
         RawVolatile::Refuse => Volatile::Refuse,
         RawVolatile::Allow => Volatile::Allow,

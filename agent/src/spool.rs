@@ -420,6 +420,15 @@ impl Spool {
         self.ask(Command::NewEpoch).await
     }
 
+    /// Sends again, in a new epoch, what was written since a time and is still kept; answers since when all is. Both are
+    /// Unix milliseconds.
+    ///
+    /// # Errors
+    /// The old epoch goes on.
+    pub async fn replay(&self, since_ms: i64) -> Result<i64, SpoolError> {
+        self.ask(|done| Command::Replay(since_ms, done)).await
+    }
+
     /// Sanitizes what is not acknowledged again, in a new epoch, and stamps it and all that follows.
     ///
     /// # Errors

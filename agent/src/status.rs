@@ -47,6 +47,12 @@ pub struct SpoolStatus {
     pub disk_bytes: u64,
     /// Why sources wait, if they do.
     pub blocked: Option<String>,
+    /// The source that waits so that others can go on, by its id.
+    #[serde(default)]
+    pub paused: Option<String>,
+    /// Frames dropped to make room since the start; gap frames tell the hub which.
+    #[serde(default)]
+    pub dropped: u64,
     /// Each lane, by name.
     pub lanes: BTreeMap<String, LaneStatus>,
 }
@@ -221,6 +227,8 @@ impl SpoolStatus {
             epoch: state.epoch.0,
             disk_bytes: state.disk_bytes,
             blocked: state.blocked.clone(),
+            paused: state.paused.map(|source| source.to_string()),
+            dropped: state.dropped,
             lanes: state.lanes.iter().map(lane).collect(),
         }
     }

@@ -1,21 +1,17 @@
-//! Commands that look at what the agent keeps: status, spool, ledger. They need no running agent and stop none.
-
-use std::sync::Arc;
+//! Commands that look at what the agent keeps: status and ledger. They need no running agent and stop none.
 
 use jiff::Timestamp;
 
 use super::CliError;
 use crate::config::Config;
 use crate::ledger;
-use crate::spool::disk::Folder;
-use crate::spool::segment::{self, Segments};
 use crate::status::{self, SourceStatus, Status};
 
-fn failed(error: impl std::fmt::Display) -> CliError {
+pub(super) fn failed(error: impl std::fmt::Display) -> CliError {
     CliError::Failed(error.to_string())
 }
 
-fn at(ms: i64) -> String {
+pub(super) fn at(ms: i64) -> String {
     Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |at| at.to_string())
 }
 
@@ -85,65 +81,6 @@ fn print_source(name: &str, source: &SourceStatus) {
     {
         say!("           {path}: {why}");
     }
-}
-
-pub(super) fn spool_ls(config: &Config, json: bool) -> Result<(), CliError> {
-    let segments = segments(config)?;
-    for (number, _) in segments.list().map_err(failed)? {
-        for (header, entry) in segments.scan(number, u64::MAX).map_err(failed)?.frames {
-            if json {
-                let row = serde_json::json!({
-                    "segment": number, "offset": entry.offset, "epoch": header.epoch.0,
-                    "lane": header.lane.to_string(), "seq": header.seq.0, "source": header.source.to_string(),
-                    "envelopes": header.count, "bytes": entry.bytes, "hash": entry.hash.to_string(),
-                });
-                say!("{row}");
-            } else {
-                say!(
-                    "{}/{}/{:<8}  source {}  {:>5} envelopes  {:>8} bytes  segment {number}",
-                    header.epoch,
-                    header.lane,
-                    header.seq,
-                    header.source,
-                    header.count,
-                    entry.bytes
-                );
-            }
-        }
-    }
-    Ok(())
-}
-
-pub(super) fn spool_verify(config: &Config, json: bool) -> Result<(), CliError> {
-    let segments = segments(config)?;
-    let (mut frames, mut bytes, mut damaged) = (0u64, 0u64, 0u64);
-    let list = segments.list().map_err(failed)?;
-    for (number, _) in &list {
-        let scanned = segments.scan(*number, u64::MAX).map_err(failed)?;
-        frames += scanned.frames.len() as u64;
-        bytes += scanned.frames.iter().map(|(_, entry)| u64::from(entry.bytes)).sum::<u64>();
-        damaged += scanned.damaged_bytes;
-    }
-    if json {
-        let row = serde_json::json!({
-            "segments": list.len(), "frames": frames, "bytes": bytes, "damaged_bytes": damaged,
-        });
-        say!("{row}");
-    } else {
-        say!("{} segments, {frames} frames, {bytes} bytes, {damaged} bytes damaged", list.len());
-    }
-    if damaged > 0 {
-        return Err(CliError::Data("the spool is damaged; what is lost will be told to the hub".to_owned()));
-    }
-    Ok(())
-}
-
-fn segments(config: &Config) -> Result<Segments, CliError> {
-    if !config.spool.dir.join(segment::FOLDER).exists() {
-        return Err(CliError::Data(format!("there is no spool at {} yet", config.spool.dir.display())));
-    }
-    let disk = Folder::open(&config.spool.dir, &[segment::FOLDER]).map_err(failed)?;
-    Ok(Segments::new(Arc::new(disk)))
 }
 
 pub(super) fn ledger_show(config: &Config, json: bool) -> Result<(), CliError> {

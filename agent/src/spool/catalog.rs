@@ -41,6 +41,13 @@ pub(super) struct Segment {
     pub(super) written_ms: i64,
 }
 
+/// A segment that holds a number: its entries count through `last`; what they tell of behind that was dropped.
+struct Holding {
+    segment: u64,
+    entries: Arc<Vec<Entry>>,
+    last: Seq,
+}
+
 /// Footers of segments that were read last; one a lane.
 const FOOTERS_KEPT: usize = Lane::ALL.len();
 
@@ -101,11 +108,11 @@ impl Catalog {
     pub(super) fn after(&self, lane: Lane, after: Seq, bytes_max: u64) -> io::Result<Vec<Pointer>> {
         let mut found: Vec<Pointer> = Vec::new();
         let (mut wanted, mut bytes) = (after.next(), 0);
-        while let Some((segment, entries)) = self.holding(lane, wanted)? {
+        while let Some(Holding { segment, entries, last }) = self.holding(lane, wanted)? {
             let before = found.len();
             let epoch = self.read().epoch;
             for entry in entries.iter().filter(|entry| entry.lane == lane && entry.epoch == epoch) {
-                if entry.seq != wanted {
+                if entry.seq != wanted || wanted > last {
                     continue;
                 }
                 bytes += u64::from(entry.bytes);
@@ -125,7 +132,7 @@ impl Catalog {
     /// The frame of `lane` that ends at `through`.
     pub(super) fn ending(&self, lane: Lane, through: Seq) -> io::Result<Option<Pointer>> {
         let epoch = self.read().epoch;
-        let Some((segment, entries)) = self.holding(lane, through)? else { return Ok(None) };
+        let Some(Holding { segment, entries, .. }) = self.holding(lane, through)? else { return Ok(None) };
         let of_lane = |entry: &&Entry| entry.lane == lane && entry.epoch == epoch && entry.through == through;
         Ok(entries.iter().rev().find(of_lane).map(|entry| Pointer { segment, entry: *entry }))
     }
@@ -188,12 +195,13 @@ impl Catalog {
 
     /// The segment that holds number `seq` of `lane`, and its entries. The newest that does: a number that was written
     /// twice was not accepted the first time.
-    fn holding(&self, lane: Lane, seq: Seq) -> io::Result<Option<(u64, Arc<Vec<Entry>>)>> {
-        let (number, entries, end) = {
+    fn holding(&self, lane: Lane, seq: Seq) -> io::Result<Option<Holding>> {
+        let (segment, entries, end, last) = {
             let held = self.read();
             let gap = held.gaps.range(..=(lane, seq)).next_back();
             if let Some((_, gap)) = gap.filter(|(at, gap)| at.0 == lane && seq <= gap.entry.through) {
-                return Ok(Some((gap.segment, Arc::new(vec![gap.entry]))));
+                let entries = Arc::new(vec![gap.entry]);
+                return Ok(Some(Holding { segment: gap.segment, entries, last: gap.entry.through }));
             }
             let spans = |segment: &Segment| {
                 segment.spans.get(&lane).is_some_and(|(first, last)| *first <= seq && seq <= *last)
@@ -202,12 +210,14 @@ impl Catalog {
             else {
                 return Ok(None);
             };
-            (*number, segment.entries.clone(), segment.end)
+            let last = segment.spans.get(&lane).map_or(seq, |(_, last)| *last);
+            (*number, segment.entries.clone(), segment.end, last)
         };
-        Ok(Some(match entries {
-            Some(entries) => (number, entries),
-            None => (number, self.footer(number, end)?),
-        }))
+        let entries = match entries {
+            Some(entries) => entries,
+            None => self.footer(segment, end)?,
+        };
+        Ok(Some(Holding { segment, entries, last }))
     }
 
     fn footer(&self, number: u64, end: u64) -> io::Result<Arc<Vec<Entry>>> {

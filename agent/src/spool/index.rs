@@ -6,7 +6,7 @@
 //! | `o` | owner: tenant, zero byte, agent |
 //! | `e` | epoch that all numbers are of |
 //! | `l` lane | acked seq, hash and total, last seq, hash and total |
-//! | `t` segment | where what was accepted ends in it; a segment without was never accepted |
+//! | `t` segment | where what was accepted ends in it, when it was last written (Unix milliseconds); a segment without was never accepted |
 //! | `g` lane seq | a gap frame that stands in place of frames that were dropped: entry as in a segment's footer, segment |
 //! | `c` source key | a source's checkpoint |
 
@@ -54,11 +54,21 @@ pub(super) fn epoch(index: &dyn Index) -> Result<Option<Epoch>, SpoolError> {
     Ok(value.and_then(|value| value.try_into().ok()).map(|bytes| Epoch(u32::from_be_bytes(bytes))))
 }
 
-/// Where what was accepted ends, by segment.
-pub(super) fn ends(index: &dyn Index) -> Result<BTreeMap<u64, u64>, SpoolError> {
+/// What was accepted of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Accepted {
+    /// Where it ends.
+    pub(super) end: u64,
+    /// When it was last written, Unix milliseconds.
+    pub(super) written_ms: i64,
+}
+
+/// What was accepted, by segment.
+pub(super) fn accepted(index: &dyn Index) -> Result<BTreeMap<u64, Accepted>, SpoolError> {
     let all = index.under(b"t").map(|pair| {
         let (key, value) = pair?;
-        Ok((key.len() == 9 && value.len() == 8).then(|| (u64_at(&key, 1), u64_at(&value, 0))))
+        let accepted = || Accepted { end: u64_at(&value, 0), written_ms: u64_at(&value, 8) as i64 };
+        Ok((key.len() == 9 && value.len() == 16).then(|| (u64_at(&key, 1), accepted())))
     });
     Ok(all.collect::<Result<Vec<_>, SpoolError>>()?.into_iter().flatten().collect())
 }
@@ -113,21 +123,22 @@ impl Changes {
     }
 
     /// Frames were placed: what is accepted ends behind them.
-    pub(super) fn ends(&mut self, placed: &[Pointer]) {
+    pub(super) fn accepted(&mut self, placed: &[Pointer], written_ms: i64) {
         let mut ends: BTreeMap<u64, u64> = BTreeMap::new();
         for Pointer { segment, entry } in placed {
             let end = ends.entry(*segment).or_default();
             *end = (entry.offset + u64::from(entry.bytes)).max(*end);
         }
-        ends.into_iter().for_each(|(segment, end)| self.end(segment, end));
+        ends.into_iter().for_each(|(segment, end)| self.segment(segment, Accepted { end, written_ms }));
     }
 
-    pub(super) fn end(&mut self, segment: u64, end: u64) {
-        self.put(end_key(segment), end.to_be_bytes().to_vec());
+    pub(super) fn segment(&mut self, segment: u64, accepted: Accepted) {
+        let value = [accepted.end.to_be_bytes(), accepted.written_ms.to_be_bytes()].concat();
+        self.put(segment_key(segment), value);
     }
 
-    pub(super) fn forget_end(&mut self, segment: u64) {
-        self.0.push((end_key(segment), None));
+    pub(super) fn forget_segment(&mut self, segment: u64) {
+        self.0.push((segment_key(segment), None));
     }
 
     pub(super) fn lane(&mut self, state: &LaneState) {
@@ -164,7 +175,7 @@ pub(super) fn owner_value(tenant: &Tenant, agent: AgentId) -> Vec<u8> {
     [tenant.as_str().as_bytes(), &[0], &agent.0].concat()
 }
 
-fn end_key(segment: u64) -> Vec<u8> {
+fn segment_key(segment: u64) -> Vec<u8> {
     [&b"t"[..], &segment.to_be_bytes()].concat()
 }
 

@@ -347,6 +347,28 @@ impl Log {
         Ok(self.epoch)
     }
 
+    /// Sends again, in a new epoch, what was written since and is still kept; answers since when all is, Unix
+    /// milliseconds.
+    ///
+    /// # Errors
+    /// The old epoch goes on.
+    pub fn replay(&mut self, since_ms: i64, now_ms: u64) -> Result<i64, SpoolError> {
+        self.tick(now_ms, Due::All);
+        let (after, kept_ms) = {
+            let held = self.catalog.read();
+            let kept_ms = held.segments.values().map(|segment| segment.written_ms).min();
+            let first = |lane: Lane| {
+                let spans = held.segments.values().filter(|segment| segment.written_ms >= since_ms);
+                spans.filter_map(|segment| segment.spans.get(&lane)).map(|(first, _)| Seq(first.0 - 1)).min()
+            };
+            let after =
+                |lane: Lane| (lane, first(lane).map_or(self.let_go(lane), |at| at.min(self.let_go(lane))));
+            (Lane::ALL.map(after), kept_ms)
+        };
+        self.renumber_after(&after, self.epoch.next(), &mut Moving::AsItIs)?;
+        Ok(kept_ms.unwrap_or(i64::MAX))
+    }
+
     /// Sanitizes what is not acknowledged again, in a new epoch, and stamps it and all that follows; answers the epoch.
     ///
     /// # Errors

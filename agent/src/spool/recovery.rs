@@ -7,7 +7,7 @@ use std::sync::Arc;
 use certus_protocol::ids::{ContentHash, Epoch, Lane, Seq};
 
 use super::catalog::{Held, Segment};
-use super::index::{self, Changes, Index, owner_value};
+use super::index::{self, Accepted, Changes, owner_value};
 use super::log::Seams;
 use super::segment::{Active, Entry, Pointer, Segments, Standing};
 use super::{LaneState, Owner, SpoolConfig, SpoolError, epoch};
@@ -37,7 +37,7 @@ pub(super) fn recover(
     }
     let found = match named {
         Some(_) => Found::Whole,
-        None => rebuild(config, owner, index, segments)?,
+        None => rebuild(config, owner, seams, segments)?,
     };
     let (current, renumber) = settle_epoch(owner, seams, segments, found)?;
     let mut lanes = BTreeMap::new();
@@ -61,19 +61,18 @@ fn read_segments(
     lanes: &BTreeMap<Lane, LaneState>,
     held: &mut Held,
 ) -> Result<Option<Active>, SpoolError> {
-    let ends = index::ends(&*seams.index)?;
+    let accepted = index::accepted(&*seams.index)?;
     let list = segments.list()?;
     let newest = list.last().map(|(number, _)| *number);
-    let now_ms = seams.clock.now_ms();
     let mut active = None;
     let mut changes = Changes::default();
-    for number in ends.keys().filter(|number| !list.iter().any(|(there, _)| there == *number)) {
+    for number in accepted.keys().filter(|number| !list.iter().any(|(there, _)| there == *number)) {
         // Its file is gone: it was being deleted, or the disk lost it. The numbers tell which.
-        changes.forget_end(*number);
+        changes.forget_segment(*number);
     }
     let mut found = Vec::new();
     for (number, bytes) in list {
-        let Some(end) = ends.get(&number).copied() else {
+        let Some(Accepted { end, .. }) = accepted.get(&number).copied() else {
             segments.delete(number)?;
             continue;
         };
@@ -89,13 +88,14 @@ fn read_segments(
     let mut totals = Totals::of(lanes, held.epoch);
     found.iter_mut().rev().for_each(|(_, _, _, entries)| totals.fill_in(entries));
     for (number, bytes, sealed, entries) in found {
-        let mut segment = Segment::new(bytes, now_ms);
+        let Accepted { end, written_ms } = accepted[&number];
+        let mut segment = Segment::new(bytes, written_ms);
         entries.iter().for_each(|entry| segment.holds(entry, held.epoch));
-        segment.end = ends[&number];
+        segment.end = end;
         segment.entries = (!sealed).then(|| Arc::new(entries.clone()));
         held.segments.insert(number, segment);
         if !sealed && Some(number) == newest {
-            active = segments.reopen(number, ends[&number], entries).map_err(not_written_on).ok();
+            active = segments.reopen(number, end, entries).map_err(not_written_on).ok();
         }
     }
     seams.index.commit(&changes)?;
@@ -160,9 +160,10 @@ enum Found {
 fn rebuild(
     config: &SpoolConfig,
     owner: &Owner,
-    index: &dyn Index,
+    seams: &Seams,
     segments: &Segments,
 ) -> Result<Found, SpoolError> {
+    let now_ms = seams.clock.now_ms();
     let list = segments.list()?;
     if list.is_empty() {
         return Ok(Found::Whole);
@@ -183,7 +184,7 @@ fn rebuild(
             Err(error) => return Err(error.into()),
         };
         damaged |= scanned.damaged_bytes > 0;
-        changes.end(number, scanned.end);
+        changes.segment(number, Accepted { end: scanned.end, written_ms: now_ms });
         for (header, entry) in scanned.frames {
             if header.agent != owner.agent || header.tenant != owner.tenant {
                 return Err(SpoolError::Foreign(config.dir.clone()));
@@ -198,7 +199,7 @@ fn rebuild(
             damaged |= !rebuild_lane(&frames, newest, lane, &mut changes);
         }
     }
-    index.commit(&changes)?;
+    seams.index.commit(&changes)?;
     Ok(if damaged || newest.is_none() { Found::Unproven } else { Found::Rebuilt })
 }
 

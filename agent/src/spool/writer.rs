@@ -23,6 +23,7 @@ pub(super) enum Command {
         done: Done<()>,
     },
     NewEpoch(Done<Epoch>),
+    Replay(i64, Done<i64>),
     Resanitize(Stamp, Box<Sanitize<'static>>, Done<Epoch>),
     Flush(Waiter),
     Close(Done<()>),
@@ -123,6 +124,11 @@ impl Writer {
             }
             Command::NewEpoch(done) => {
                 let outcome = self.log.new_epoch(now_ms);
+                self.publish();
+                answer(done, outcome);
+            }
+            Command::Replay(since_ms, done) => {
+                let outcome = self.log.replay(since_ms, now_ms);
                 self.publish();
                 answer(done, outcome);
             }

@@ -61,3 +61,15 @@ pub(crate) fn histories() -> Vec<(&'static str, Vec<Step>)> {
     ];
     vec![("segments", segments), ("parts", parts), ("epochs", epochs), ("groups", groups)]
 }
+
+/// More than fits, so that the oldest unsent frames of the bulk lane go; and the bound, in bytes.
+pub(crate) fn dropping() -> (u64, Vec<Step>) {
+    let mut history: Vec<Step> = (0..330).flat_map(|_| [Accept(Lane::Bulk, 10), Tick]).collect();
+    history.extend([Accept(Lane::Interactive, 10), Tick, Deliver(Lane::Bulk, 280), Tick, Restart]);
+    history.extend((0..40).flat_map(|_| [Accept(Lane::Bulk, 10), Tick]));
+    history.extend([Deliver(Lane::Bulk, 30), NewEpoch, Accept(Lane::Bulk, 5), Tick, Deliver(Lane::Bulk, 5)]);
+    (DROPPING_BYTES, history)
+}
+
+/// The window of frames that may be on their way, and some segments more.
+const DROPPING_BYTES: u64 = 44 * 4_096;

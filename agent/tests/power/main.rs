@@ -10,7 +10,7 @@ mod world;
 
 use certus_agent::spool::disk::model::{Fault, Unsynced};
 use certus_protocol::ids::Lane;
-use history::{Step, histories};
+use history::{Step, dropping, histories};
 use world::World;
 
 /// How a crash may leave what was not synced.
@@ -92,6 +92,41 @@ fn a_failure_at_any_step_is_waited_out_and_loses_nothing() {
     }
     println!("{failures} failures");
     assert!(failures > 500, "only {failures} failures were tried");
+}
+
+/// What the tests above are worth: on a disk that only says that it synced, they see that something is gone.
+#[test]
+fn a_sync_that_does_nothing_is_seen() {
+    let (_, history) = histories().swap_remove(0);
+    let mut world = World::new(&history);
+    world.disk.pretend_to_sync();
+    world.run();
+    let check = || world.crashed(Unsynced::Lost).check("no sync");
+    let lost = std::panic::catch_unwind(std::panic::AssertUnwindSafe(check));
+    assert!(lost.is_err());
+}
+
+/// How many of the last steps of [`dropping`] have to do with it.
+const DROPPING_STEPS: u64 = 400;
+
+/// Room is made by dropping what was never sent; the rest arrives, and gaps tell of what does not.
+#[test]
+fn what_is_dropped_to_make_room_is_told_at_any_crash() {
+    let (drops, history) = dropping();
+    let mut whole = World::bounded(&history, drops);
+    whole.run();
+    let dropped = whole.dropped();
+    assert!(dropped > 0, "nothing was dropped");
+    let steps = whole.disk.steps();
+    // The steps at which it drops, and those after.
+    for at in (steps - DROPPING_STEPS..steps).rev().step_by(5) {
+        let mut world = World::bounded(&history, drops);
+        world.disk.fail(at, Fault::PowerCut);
+        world.run();
+        for unsynced in [Unsynced::Kept, Unsynced::Lost, Unsynced::Diced(at)] {
+            world.crashed(unsynced).check(&format!("dropping, cut at step {at} of {steps}, {unsynced:?}"));
+        }
+    }
 }
 
 #[test]

@@ -8,9 +8,9 @@ use certus_agent::clock::SetClock;
 use certus_agent::spool::disk::model::{Model, Unsynced};
 use certus_agent::spool::index::{Changes, Index, Memory, Pairs};
 use certus_agent::spool::log::{Due, Log, Seams, Waiter};
-use certus_agent::spool::{Batch, LaneState, Owner, SpoolConfig, SpoolError, Stamp, Stored};
+use certus_agent::spool::{Batch, LaneState, Owner, SpoolConfig, SpoolError, Stamp, Stored, WhenFull};
 use certus_protocol::envelope::{BodyV1 as EnvelopeBody, Envelope, ResourceKind, ResourceV1};
-use certus_protocol::frame::{self, BodyV1};
+use certus_protocol::frame::{self, BodyV1, Kind};
 use certus_protocol::ids::{AgentId, ContentHash, DocumentId, Epoch, KeyId, Lane, PolicyHash, Seq, SourceId};
 use certus_sanitizer::{Clean, Place, Policy, PseudonymKey, Sanitizer, Text};
 use tokio::sync::oneshot;
@@ -74,10 +74,15 @@ pub(crate) struct World {
     log: Option<Log>,
     handed: Vec<Handed>,
     hub: Hub,
-    /// Every frame that could be read, by its number.
-    shown: BTreeMap<(Epoch, Lane, Seq), ContentHash>,
+    /// Every frame that could be read, by its number, and the batches that it makes visible.
+    shown: BTreeMap<(Epoch, Lane, Seq), (ContentHash, Vec<usize>)>,
     now_ms: u64,
     name: Clean<Text>,
+    bytes_max: u64,
+    when_full: WhenFull,
+    seen_dropped: u64,
+    /// Batches in frames that a gap frame stood for.
+    lost: BTreeSet<usize>,
 }
 
 impl World {
@@ -93,7 +98,21 @@ impl World {
             shown: BTreeMap::new(),
             now_ms: 0,
             name: name(),
+            bytes_max: 1 << 30,
+            when_full: WhenFull::Block,
+            seen_dropped: 0,
+            lost: BTreeSet::new(),
         }
+    }
+
+    /// A spool that holds so many bytes at the most, and drops bulk frames for new ones.
+    pub(crate) fn bounded(history: &[Step], bytes_max: u64) -> Self {
+        Self { bytes_max, when_full: WhenFull::DropOldest(Lane::Bulk), ..Self::new(history) }
+    }
+
+    /// Batches dropped so far.
+    pub(crate) fn dropped(&self) -> usize {
+        self.lost.len()
     }
 
     /// Goes through the history, as far as the power lasts.
@@ -138,7 +157,8 @@ impl World {
     pub(crate) fn open(&mut self) -> bool {
         let mut config = SpoolConfig::new(PathBuf::from("/spool"));
         config.segment_bytes = SEGMENT_BYTES;
-        config.bytes_max = 1 << 30;
+        config.bytes_max = self.bytes_max;
+        config.when_full = self.when_full;
         config.free_bytes_min = 0;
         config.linger_ms = 5;
         config.keep_acked_bytes = 0;
@@ -231,13 +251,26 @@ impl World {
     fn look(&mut self) {
         self.collect();
         let Some(log) = &self.log else { return };
+        let state = log.state();
         for lane in Lane::ALL {
-            for stored in after(log, lane, lane_of(log, lane).acked) {
-                let name = (stored.header.epoch, lane, stored.header.seq);
-                let before = self.shown.insert(name, stored.hash);
-                assert!(before.is_none_or(|before| before == stored.hash), "{name:?} became another frame");
+            // What was seen before is read again only where it may have changed.
+            let seen = self.shown.range((state.epoch, lane, Seq::ZERO)..=(state.epoch, lane, Seq(u64::MAX)));
+            let seen = seen.last().map_or(Seq::ZERO, |(name, _)| name.2);
+            let same = self.seen_dropped == state.dropped;
+            let acked = lane_of(log, lane).acked;
+            for stored in after(log, lane, if same { seen.max(acked) } else { acked }) {
+                let (epoch, seq) = (stored.header.epoch, stored.header.seq);
+                if stored.header.kind == Kind::Gap {
+                    let dropped = self.shown.range((epoch, lane, seq)..=(epoch, lane, stored.header.through));
+                    self.lost.extend(dropped.flat_map(|(_, (_, numbers))| numbers.iter().copied()));
+                    continue;
+                }
+                let name = (epoch, lane, seq);
+                let before = self.shown.insert(name, (stored.hash, numbers(&stored)));
+                assert!(before.is_none_or(|(hash, _)| hash == stored.hash), "{name:?} became another frame");
             }
         }
+        self.seen_dropped = state.dropped;
     }
 
     /// What is found after a crash.
@@ -260,6 +293,11 @@ impl World {
             shown: self.shown.clone(),
             now_ms: self.now_ms,
             name: self.name.clone(),
+            bytes_max: self.bytes_max,
+            when_full: self.when_full,
+            // All is looked at again.
+            seen_dropped: u64::MAX,
+            lost: self.lost.clone(),
         }
     }
 
@@ -292,8 +330,13 @@ impl World {
             for handed in self.handed.iter().filter(|handed| handed.lane == lane) {
                 let there = once.contains(&handed.number);
                 let marked = log.checkpoint(SOURCE, &mark(handed.number)).unwrap().is_some();
-                assert!(there || !handed.durable, "{what}: {} was answered and is gone", handed.number);
-                assert_eq!(there, marked, "{what}: {} and its checkpoint", handed.number);
+                let lost = self.lost.contains(&handed.number);
+                assert!(
+                    there || lost || !handed.durable,
+                    "{what}: {} was answered and is gone",
+                    handed.number
+                );
+                assert_eq!(there || lost, marked, "{what}: {} and its checkpoint", handed.number);
             }
         }
         // Those of before the crash wait for no answer.
@@ -343,13 +386,20 @@ fn numbers(stored: &Stored) -> Vec<usize> {
 }
 
 fn chained(state: &LaneState, frames: &[Stored], what: &str) {
-    let (mut seq, mut hash) = (state.acked, state.acked_hash);
+    let (mut seq, mut hash) = (state.acked, Some(state.acked_hash));
     for stored in frames {
         assert_eq!(stored.header.seq, seq.next(), "{what}: a hole");
-        assert_eq!(stored.header.previous, hash, "{what}: a break before {}", stored.header.seq);
-        (seq, hash) = (stored.header.through, stored.hash);
+        let follows = hash.is_none_or(|hash| hash == stored.header.previous);
+        assert!(follows, "{what}: a break before {}", stored.header.seq);
+        // Behind a gap stands what followed a frame that is lost.
+        let gap = stored.header.kind == Kind::Gap;
+        (seq, hash) = (stored.header.through, (!gap).then_some(stored.hash));
     }
-    assert_eq!((seq, hash), (state.last, state.last_hash), "{what}: the lane ends elsewhere");
+    assert_eq!(seq, state.last, "{what}: the lane ends elsewhere");
+    assert!(hash.is_none_or(|hash| hash == state.last_hash), "{what}: the lane ends elsewhere");
+    if frames.iter().any(|stored| stored.header.kind == Kind::Gap) {
+        return;
+    }
     let bytes: u64 = frames.iter().map(|stored| stored.bytes.len() as u64).sum();
     assert_eq!(state.unacked_bytes(), bytes, "{what}: bytes that wait");
 }

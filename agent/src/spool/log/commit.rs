@@ -65,7 +65,7 @@ impl Log {
             changes.checkpoint(*source, key, value.clone());
         }
         self.lanes.values().for_each(|lane| changes.lane(lane));
-        changes.ends(&group.placed);
+        changes.accepted(&group.placed, self.seams.clock.now_ms());
         self.forget_gaps(&mut changes);
         self.commit_index(&changes)
     }

@@ -64,9 +64,20 @@ impl Mover<'_, '_, '_> {
 }
 
 impl Log {
-    /// Numbers what is not acknowledged again, from 1, in epoch `wanted`. The epoch's file goes first: a crash in
-    /// between leaves it ahead of the index, and the next start does this again.
+    /// Numbers what is not acknowledged again, in epoch `wanted`.
     pub(super) fn renumber(&mut self, wanted: Epoch, moving: &mut Moving<'_, '_>) -> Result<(), SpoolError> {
+        let after = Lane::ALL.map(|lane| (lane, self.let_go(lane)));
+        self.renumber_after(&after, wanted, moving)
+    }
+
+    /// Numbers what comes after these again, from 1, in epoch `wanted`. The epoch's file goes first: a crash in
+    /// between leaves it ahead of the index, and the next start does this again.
+    pub(super) fn renumber_after(
+        &mut self,
+        after: &[(Lane, Seq)],
+        wanted: Epoch,
+        moving: &mut Moving<'_, '_>,
+    ) -> Result<(), SpoolError> {
         if let Some(why) = &self.failing {
             return Err(SpoolError::Io(std::io::Error::other(why.clone())));
         }
@@ -77,7 +88,7 @@ impl Log {
             return Err(error);
         }
         let old: Vec<(LaneState, Seq)> =
-            self.committed.values().map(|state| (*state, self.let_go(state.lane))).collect();
+            after.iter().map(|(lane, after)| (self.committed[lane], *after)).collect();
         let before = (self.epoch, self.lanes.clone(), self.attempts.clone());
         for lane in self.lanes.values_mut() {
             *lane = LaneState::new(lane.lane);
@@ -110,7 +121,7 @@ impl Log {
         let mut changes = Changes::default();
         changes.epoch(self.epoch);
         self.lanes.values().for_each(|lane| changes.lane(lane));
-        changes.ends(placed);
+        changes.accepted(placed, self.seams.clock.now_ms());
         let gaps: Vec<_> = self.catalog.read().gaps.keys().copied().collect();
         gaps.into_iter().for_each(|(lane, seq)| changes.forget_gap(lane, seq));
         self.commit_at_once(&changes)

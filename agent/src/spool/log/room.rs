@@ -78,7 +78,7 @@ impl Log {
         }
         for number in self.expendable(pressed) {
             let mut changes = Changes::default();
-            changes.forget_end(number);
+            changes.forget_segment(number);
             self.committed.values().for_each(|lane| changes.lane(lane));
             self.commit_index(&changes)?;
             self.catalog.change().segments.remove(&number);
@@ -149,7 +149,7 @@ impl Log {
             pointer.entry = Entry { total: last.entry.total, ..pointer.entry };
         }
         let mut changes = Changes::default();
-        changes.ends(&placed);
+        changes.accepted(&placed, self.seams.clock.now_ms());
         let replaced: Vec<Seq> = {
             let held = self.catalog.read();
             let within = held.gaps.range((lane, first)..=(lane, through));
