@@ -114,7 +114,8 @@ impl Config {
             return Err((at("trust_domain"), "trust_domain must be of a-z, 0-9, '.' and '-'".to_owned()));
         }
         if raw.listen.plain_api.is_some_and(|address| !address.ip().is_loopback()) {
-            let what = "plain_api is for loopback only, such as 127.0.0.1:8080; with TLS the API is on [listen] tcp";
+            let what =
+                "plain_api is for loopback only, such as 127.0.0.1:8080; with TLS the API is on [listen] tcp";
             return Err((at("plain_api"), what.to_owned()));
         }
         Ok(Self {

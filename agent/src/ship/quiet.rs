@@ -90,9 +90,15 @@ mod tests {
     #[test]
     fn spans_hold_also_over_midnight_and_wrong_ones_are_named() {
         let quiet = QuietHours::parse(&["08:00-18:00".to_owned(), "22:30-01:00".to_owned()]).unwrap();
-        for (hour, minute, within) in
-            [(7, 59, false), (8, 0, true), (17, 59, true), (18, 0, false), (23, 0, true), (0, 59, true), (1, 0, false)]
-        {
+        for (hour, minute, within) in [
+            (7, 59, false),
+            (8, 0, true),
+            (17, 59, true),
+            (18, 0, false),
+            (23, 0, true),
+            (0, 59, true),
+            (1, 0, false),
+        ] {
             assert_eq!(quiet.within(hour, minute).is_some(), within, "{hour}:{minute}");
         }
         for bad in ["8-18", "08:00", "25:00-26:00", "08:00-08:00", "08:61-09:00"] {

@@ -63,7 +63,9 @@ impl Proxy {
     pub fn parse(text: &str) -> Result<Self, String> {
         let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
         if !scheme.eq_ignore_ascii_case("http") {
-            return Err("only proxies that are spoken to by http:// are known; TLS goes through them".to_owned());
+            return Err(
+                "only proxies that are spoken to by http:// are known; TLS goes through them".to_owned()
+            );
         }
         let rest = rest.trim_end_matches('/');
         let (credentials, address) = match rest.rsplit_once('@') {
@@ -98,7 +100,10 @@ impl Proxy {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn of_environment(host: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, String> {
+    pub fn of_environment(
+        host: &str,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Self>, String> {
         let any = |name: &str| {
             let found = variable(&name.to_lowercase()).or_else(|| variable(name));
             found.filter(|value| !value.trim().is_empty()).map(Zeroizing::new)
@@ -106,7 +111,8 @@ impl Proxy {
         if any("NO_PROXY").is_some_and(|list| is_listed(host, &list)) {
             return Ok(None);
         }
-        let found = ["HTTPS_PROXY", "ALL_PROXY"].into_iter().find_map(|name| any(name).map(|value| (name, value)));
+        let found =
+            ["HTTPS_PROXY", "ALL_PROXY"].into_iter().find_map(|name| any(name).map(|value| (name, value)));
         let Some((name, value)) = found else { return Ok(None) };
         Self::parse(value.trim()).map(Some).map_err(|what| format!("environment variable {name}: {what}"))
     }
@@ -184,12 +190,13 @@ pub fn host_of(address: &str) -> &str {
 
 fn is_listed(host: &str, list: &str) -> bool {
     let host = host.to_ascii_lowercase();
-    list.split([',', ' ']).map(|entry| entry.trim().to_ascii_lowercase()).filter(|entry| !entry.is_empty()).any(
-        |entry| {
+    list.split([',', ' '])
+        .map(|entry| entry.trim().to_ascii_lowercase())
+        .filter(|entry| !entry.is_empty())
+        .any(|entry| {
             let name = entry.trim_start_matches('*').trim_start_matches('.');
             entry == "*" || host == name || (!name.is_empty() && host.ends_with(&format!(".{name}")))
-        },
-    )
+        })
 }
 
 fn percent_decoded(text: &str) -> Result<Zeroizing<String>, String> {

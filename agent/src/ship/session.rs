@@ -27,7 +27,7 @@ const DOUBT: Duration = Duration::from_secs(3);
 /// How long what is under way may take before another transport takes over.
 const SETTLE: Duration = Duration::from_secs(2);
 /// Over so many packets it is judged whether QUIC loses too much.
-const JUDGED_PACKETS: u64 = 500;
+const JUDGED_PACKETS: u64 = 200;
 /// Of a hundred packets, so many may be lost.
 const LOST_PERCENT_MAX: u64 = 20;
 
@@ -274,7 +274,9 @@ impl<'a> Session<'a> {
         match self.link.transport {
             Transport::Tcp if useful => self.leaves = Some(Instant::now() + SETTLE),
             // It was asked since QUIC was silent; it may have come back meanwhile.
-            Transport::Quic if useful && self.link.health().is_some_and(|h| h.received == self.watched.heard) => {
+            Transport::Quic
+                if useful && self.link.health().is_some_and(|h| h.received == self.watched.heard) =>
+            {
                 tracing::info!("link: QUIC is silent, TLS over TCP is not");
                 self.end = Some(SessionEnd::Switch(Transport::Tcp));
             }

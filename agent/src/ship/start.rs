@@ -217,6 +217,10 @@ mod tests {
         choice.useful(Transport::Tcp, 1_000);
         assert_eq!(Choice::load(folder.path(), 2_000).preferred, Transport::Tcp);
         assert_eq!(Choice::load(folder.path(), 1_000 + REMEMBERED_MS).preferred, Transport::Quic);
-        assert_eq!(Choice::load(folder.path(), 0).preferred, Transport::Quic, "a time to come is not trusted");
+        assert_eq!(
+            Choice::load(folder.path(), 0).preferred,
+            Transport::Quic,
+            "a time to come is not trusted"
+        );
     }
 }

@@ -143,7 +143,8 @@ async fn read_frame(lane: &mut LaneIn, allowance: &Arc<Semaphore>) -> Result<Opt
     // The lengths are checked here, before anything is allocated.
     let header = Header::parse(&head).map_err(|error| error.to_string())?;
     let length = header.frame_bytes();
-    let held = allowance.clone().acquire_many_owned(length as u32).await.map_err(|error| error.to_string())?;
+    let held =
+        allowance.clone().acquire_many_owned(length as u32).await.map_err(|error| error.to_string())?;
     let mut bytes = BytesMut::zeroed(length);
     bytes[..HEADER_BYTES].copy_from_slice(&head);
     if !lane.fill(&mut bytes[HEADER_BYTES..]).await {
