@@ -19,6 +19,7 @@ use crate::identity::{self, Identity, IdentityError};
 use crate::key::{self, KeyError};
 use crate::ledger::{self, Ledger, LedgerError};
 use crate::sanitize::{Intake, Shared};
+use crate::ship::pace::Pace;
 use crate::ship::{self, LinkState, Ship, ShipError};
 use crate::source::{self, Duty, SourceError};
 use crate::spool::{self, Owner, Spool, SpoolError, Stamp};
@@ -49,6 +50,9 @@ pub enum AgentError {
     /// Its egress ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// Its configuration names a proxy, or the environment does, that can't be used.
+    #[error("proxy: {0}")]
+    Proxy(String),
     /// Its link, for good.
     #[error(transparent)]
     Ship(#[from] ShipError),
@@ -104,9 +108,9 @@ pub async fn run(config: &Config, mode: Mode, stop: CancellationToken) -> Result
     let spool = open_spool(config, &identity, &sanitizer, clock.clone()).await?;
     let ledger =
         Ledger::open(&ledger::path(&config.state_dir), &identity.tenant, identity.agent, clock.clone())?;
-    let hub = config.hub.clone().unwrap_or_else(|| identity.hub.clone());
+    let route = config.link.route(config.hub.as_deref().unwrap_or(&identity.hub))?;
     let (link, link_seen) = watch::channel(LinkState::default());
-    let mut reporter = Reporter::new(config, &identity, &hub, &sanitizer, clock.clone());
+    let mut reporter = Reporter::new(config, &identity, &route.hub, &sanitizer, clock.clone());
 
     let (read, sent) = (stop.child_token(), CancellationToken::new());
     let mut sources = JoinSet::new();
@@ -129,7 +133,10 @@ pub async fn run(config: &Config, mode: Mode, stop: CancellationToken) -> Result
     let (ship, ship_stop) = (
         Ship {
             identity,
-            hub,
+            route,
+            pace: Arc::new(Pace::new(config.link.bytes_per_second_max)),
+            quiet: config.link.quiet_hours.clone(),
+            state_dir: config.state_dir.clone(),
             spool: spool.clone(),
             ledger: Arc::new(Mutex::new(ledger)),
             key_id: sanitizer.key_id(),
@@ -323,8 +330,11 @@ impl Reporter {
             if last {
                 return Ok(());
             }
-            let told = (self.status.link.connected, self.status.link.problem.clone());
-            let news = |link: &LinkState| link.connected != told.0 || link.problem != told.1;
+            let told = self.status.link.clone();
+            let news = |link: &LinkState| {
+                (link.connected, link.transport) != (told.connected, told.transport)
+                    || link.problem != told.problem
+            };
             tokio::select! {
                 () = stop.cancelled() => last = true,
                 () = tokio::time::sleep(STATUS_EVERY) => {}

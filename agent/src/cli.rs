@@ -313,7 +313,8 @@ async fn configured(
             let token = join_token(token, token_file)?;
             agent::make_state_dir(&config.state_dir)?;
             let label = label.unwrap_or_else(host_name);
-            let identity = identity::enroll(&token, &label, &config.state_dir).await?;
+            let route = config.link.route(&token.hub)?;
+            let identity = identity::enroll(&token, &route, &label, &config.state_dir).await?;
             say!("enrolled as agent {} of tenant {}", identity.agent, identity.tenant);
             Ok(())
         }

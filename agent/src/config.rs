@@ -5,8 +5,12 @@ use std::path::{Path, PathBuf};
 use certus_protocol::ids::{Lane, SourceName};
 use certus_sanitizer::{Learn, Policy, Profile};
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
+use crate::agent::AgentError;
 use crate::limits;
+use crate::ship::quiet::QuietHours;
+use crate::ship::route::{self, Proxy, Route, Transports};
 use crate::spool::{SpoolConfig, Volatile};
 
 /// The file as it is written.
@@ -37,6 +41,29 @@ struct RawLog {
 #[serde(deny_unknown_fields, default)]
 struct RawHub {
     address: Option<String>,
+    tcp_port: Option<u16>,
+    transport: Transports,
+    proxy: Option<RawProxy>,
+    proxy_password_file: Option<PathBuf>,
+    max_bytes_per_second: Option<String>,
+    quiet_hours: Vec<String>,
+}
+
+/// A proxy's address, which may hold a password; never shown.
+#[derive(Deserialize)]
+#[serde(from = "String")]
+struct RawProxy(Zeroizing<String>);
+
+impl From<String> for RawProxy {
+    fn from(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+}
+
+impl std::fmt::Debug for RawProxy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RawProxy")
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -155,6 +182,51 @@ pub enum WhenFull {
     Pause(SourceName),
 }
 
+/// How the hub is reached, how fast and when.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LinkConfig {
+    /// What is tried.
+    pub transports: Transports,
+    /// The hub's TCP port where it differs from that of its address.
+    pub tcp_port: Option<u16>,
+    /// What TCP goes through.
+    pub proxy: ProxyChoice,
+    /// All lanes together, in bytes a second.
+    pub bytes_per_second_max: Option<u64>,
+    /// When the bulk lane keeps silent.
+    pub quiet_hours: QuietHours,
+}
+
+/// What TCP connections to the hub go through.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum ProxyChoice {
+    /// What the environment says: HTTPS_PROXY, ALL_PROXY and NO_PROXY.
+    #[default]
+    Environment,
+    /// Nothing, whatever the environment says.
+    Direct,
+    /// This proxy.
+    Through(Proxy),
+}
+
+impl LinkConfig {
+    /// The way to the hub at `hub`.
+    ///
+    /// # Errors
+    /// The environment names a proxy that can't be used.
+    pub fn route(&self, hub: &str) -> Result<Route, AgentError> {
+        let proxy = match &self.proxy {
+            ProxyChoice::Direct => None,
+            ProxyChoice::Through(proxy) => Some(proxy.clone()),
+            ProxyChoice::Environment => {
+                Proxy::of_environment(route::host_of(hub), |name| std::env::var(name).ok())
+                    .map_err(AgentError::Proxy)?
+            }
+        };
+        Ok(Route { hub: hub.to_owned(), tcp_port: self.tcp_port, proxy, transports: self.transports })
+    }
+}
+
 /// A source that is watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceConfig {
@@ -202,6 +274,8 @@ pub struct Config {
     pub hub: Option<String>,
     /// Who loses what when the spool is full.
     pub when_full: WhenFull,
+    /// How it is reached, how fast and when.
+    pub link: LinkConfig,
     /// The spool.
     pub spool: SpoolConfig,
     /// What is taken out.
@@ -241,6 +315,7 @@ impl Config {
         let at = |key: &str| place_of(text, key);
         let state_dir =
             std::path::absolute(&raw.state_dir).map_err(|error| (at("state_dir"), error.to_string()))?;
+        let link = link(&raw.hub, &at)?;
         let hub = raw.hub.address;
         if hub.as_ref().is_some_and(|hub| !is_address(hub)) {
             let what = "address must be host:port, such as hub.example.com:4433";
@@ -268,6 +343,7 @@ impl Config {
             log_format: raw.log.format,
             log_level: raw.log.level.unwrap_or_else(|| "info".to_owned()),
             hub,
+            link,
             spool: spool(&state_dir, &raw.spool, &at)?,
             policy,
             learn,
@@ -300,6 +376,39 @@ fn policy(raw: &RawSanitize, at: &dyn Fn(&str) -> String) -> Result<Policy, Wron
         }
         (None, None) => Ok(Policy::default()),
     }
+}
+
+fn link(raw: &RawHub, at: &dyn Fn(&str) -> String) -> Result<LinkConfig, Wrong> {
+    let wrong = |key: &str, what: String| (at(key), format!("{key}: {what}"));
+    let proxy = match raw.proxy.as_ref().map(|text| text.0.as_str()) {
+        None => ProxyChoice::Environment,
+        Some("off") => ProxyChoice::Direct,
+        Some(text) => ProxyChoice::Through(Proxy::parse(text).map_err(|what| wrong("proxy", what))?),
+    };
+    let proxy = match (proxy, &raw.proxy_password_file) {
+        (proxy, None) => proxy,
+        (ProxyChoice::Through(proxy), Some(path)) => {
+            let whole = proxy.with_password_from(path);
+            ProxyChoice::Through(whole.map_err(|what| wrong("proxy_password_file", what))?)
+        }
+        (_, Some(_)) => return Err(wrong("proxy_password_file", "needs a proxy to be set".to_owned())),
+    };
+    let bytes_per_second_max = match &raw.max_bytes_per_second {
+        None => None,
+        Some(text) => Some(bytes(text).map_err(|what| wrong("max_bytes_per_second", what))?),
+    };
+    if bytes_per_second_max.is_some_and(|rate| rate < limits::BYTES_PER_SECOND_MIN) {
+        let least = limits::BYTES_PER_SECOND_MIN >> 10;
+        return Err(wrong("max_bytes_per_second", format!("must be at least {least} KiB")));
+    }
+    let quiet_hours = QuietHours::parse(&raw.quiet_hours).map_err(|what| wrong("quiet_hours", what))?;
+    Ok(LinkConfig {
+        transports: raw.transport,
+        tcp_port: raw.tcp_port,
+        proxy,
+        bytes_per_second_max,
+        quiet_hours,
+    })
 }
 
 fn spool(state_dir: &Path, raw: &RawSpool, at: &dyn Fn(&str) -> String) -> Result<SpoolConfig, Wrong> {
@@ -442,6 +551,24 @@ mod tests {
         assert!(wrong(&format!("{head}{twice}")).1.contains("taken"));
         assert!(wrong(&format!("{head}[hub]\naddress = \"hub\"\n")).1.contains("host:port"));
         assert!(wrong(&format!("{head}[sanitize]\nprofile = \"lax\"\n")).1.contains("high-recall"));
+    }
+
+    #[test]
+    fn the_link_is_read_and_what_is_wrong_is_named() {
+        let head = "state_dir = \"/x\"\n[hub]\n";
+        let good = "transport = \"tcp\"\nmax_bytes_per_second = \"10 MiB\"\nquiet_hours = [\"08:00-18:00\"]\nproxy = \"off\"\n";
+        let link = Config::parse(&format!("{head}{good}")).unwrap().link;
+        assert_eq!((link.transports, link.bytes_per_second_max), (Transports::Tcp, Some(10 << 20)));
+        assert_eq!(link.proxy, ProxyChoice::Direct);
+        for (line, told) in [
+            ("max_bytes_per_second = \"1 KiB\"", "at least"),
+            ("quiet_hours = [\"8-18\"]", "08:00-18:00"),
+            ("proxy = \"socks5://p:1\"", "http://"),
+            ("proxy_password_file = \"/x\"", "proxy"),
+        ] {
+            let (place, what) = wrong(&format!("{head}{line}\n"));
+            assert!(place == ", line 3" && what.contains(told), "{place}: {what}");
+        }
     }
 
     #[test]

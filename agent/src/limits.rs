@@ -28,6 +28,10 @@ pub const CHECKPOINT_BYTES_MAX: usize = 64 << 10;
 const _: () = assert!(GROUP_BYTES < SEGMENT_BYTES);
 const _: () = assert!(SEGMENT_BYTES > 4 * certus_protocol::limits::FRAME_ENCODED_BYTES_MAX as u64);
 
+/// The least that a bandwidth limit may be, in bytes a second: a frame must be through before its ack is missed.
+pub const BYTES_PER_SECOND_MIN: u64 = 64 << 10;
+const _: () = assert!(BYTES_PER_SECOND_MIN / 1_000 >= 2 * certus_protocol::session::SLOWEST_BYTES_PER_MS);
+
 /// How often a source is read again as a whole unless its configuration says otherwise, in milliseconds.
 pub const RECONCILE_MS: u64 = 30_000;
 /// The longest that a frame may wait for more, in milliseconds.

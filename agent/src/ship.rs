@@ -4,6 +4,7 @@
 //! frame stands in the egress ledger, on the disk, before its first byte leaves. Sessions follow the pure machine
 //! in `certus_protocol::session`; this file only carries its actions out.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,19 +18,36 @@ use crate::ledger::Ledger;
 use crate::spool::{Spool, SpoolError};
 
 pub mod backoff;
+pub mod link;
+pub mod pace;
 pub mod quic;
+pub mod quiet;
+pub mod route;
 mod session;
+pub mod start;
+pub mod tcp;
 
 use backoff::Backoff;
+use link::Transport;
+use pace::Pace;
 use quic::ConnectError;
-use session::SessionEnd;
+use quiet::QuietHours;
+use route::Route;
+use session::{Failure, Greeted, SessionEnd};
+use start::Choice;
 
 /// What shipping needs.
 pub struct Ship {
     /// Who this agent is.
     pub identity: Identity,
-    /// Host and port of the hub.
-    pub hub: String,
+    /// How the hub is reached.
+    pub route: Route,
+    /// How fast bytes may leave.
+    pub pace: Arc<Pace>,
+    /// When the bulk lane keeps silent.
+    pub quiet: QuietHours,
+    /// Where it is remembered which way worked.
+    pub state_dir: PathBuf,
     /// Where the frames are.
     pub spool: Spool,
     /// Where it is written what leaves.
@@ -49,8 +67,14 @@ pub struct Ship {
 pub struct LinkState {
     /// Whether a session is open.
     pub connected: bool,
+    /// What carries it.
+    #[serde(default)]
+    pub transport: Option<Transport>,
     /// Why there is none, in a sentence that says what to do.
     pub problem: Option<String>,
+    /// Why the bulk lane waits, if it is told to.
+    #[serde(default)]
+    pub paused: Option<String>,
     /// The hub's clock minus this one, in milliseconds, at the last Welcome.
     pub clock_offset_ms: Option<i64>,
     /// Frames handed to the connection since the start.
@@ -82,25 +106,29 @@ pub enum ShipError {
 /// See [`ShipError`].
 pub async fn run(ship: Ship, stop: CancellationToken) -> Result<(), ShipError> {
     let mut backoff = Backoff::default();
+    let mut choice = Choice::load(&ship.state_dir, ship.clock.now_ms());
     while !stop.is_cancelled() {
         ship.link.send_modify(|link| {
-            link.problem.get_or_insert_with(|| format!("the hub at {} has not answered yet", ship.hub));
+            link.problem.get_or_insert_with(|| format!("the hub at {} has not answered yet", ship.route.hub));
         });
-        let tls = quic::session_tls(&ship.identity)?;
-        let connect = quic::connect(&ship.hub, tls, certus_protocol::message::ALPN_SESSION);
-        let connected = tokio::select! {
+        let greeted = tokio::select! {
             () = stop.cancelled() => break,
-            connected = connect => connected,
+            greeted = start::greet(&ship, &choice) => greeted,
         };
-        let wait = match connected {
-            Ok(connected) => {
-                let end = session::run(&ship, connected, &stop, &mut backoff).await?;
-                after(&ship, end, &mut backoff).await?
+        let wait = match greeted {
+            Ok(Greeted::Open(session)) => {
+                backoff.reset();
+                choice.useful(session.transport(), ship.clock.now_ms());
+                connected(&ship, session.transport());
+                let end = session.run(choice.probe_wait(), &stop).await?;
+                after(&ship, end, (&mut choice, &mut backoff)).await?
             }
-            Err(error) => {
-                let known = matches!(error, ConnectError::Unreachable { .. });
+            Ok(Greeted::Ended(end)) => after(&ship, end, (&mut choice, &mut backoff)).await?,
+            Err(Failure::Ship(error)) => return Err(error),
+            Err(Failure::Link(error)) => {
                 report(&ship, &error.to_string());
-                if known { backoff.next_wait() } else { backoff.longest() }
+                let passes = matches!(error, ConnectError::Unreachable { .. } | ConnectError::Lost(_));
+                if passes { backoff.next_wait() } else { backoff.longest() }
             }
         };
         tokio::select! {
@@ -111,8 +139,23 @@ pub async fn run(ship: Ship, stop: CancellationToken) -> Result<(), ShipError> {
     Ok(())
 }
 
+fn connected(ship: &Ship, transport: Transport) {
+    let offset = ship.link.borrow().clock_offset_ms;
+    tracing::info!(hub = %ship.route.hub, %transport, clock.offset_ms = offset, "link: connected");
+    ship.link.send_modify(|link| {
+        link.connected = true;
+        link.transport = Some(transport);
+        link.problem = None;
+        link.sessions += 1;
+    });
+}
+
 /// Does what a session's end asks for, and says how long to wait.
-async fn after(ship: &Ship, end: SessionEnd, backoff: &mut Backoff) -> Result<Duration, ShipError> {
+async fn after(
+    ship: &Ship,
+    end: SessionEnd,
+    (choice, backoff): (&mut Choice, &mut Backoff),
+) -> Result<Duration, ShipError> {
     match end {
         SessionEnd::Reconnect(reason) => {
             report(ship, &reason);
@@ -127,16 +170,25 @@ async fn after(ship: &Ship, end: SessionEnd, backoff: &mut Backoff) -> Result<Du
             while ship.spool.new_epoch(&reason).await? < at_least {}
             Ok(backoff.next_wait())
         }
+        SessionEnd::Switch(transport) => {
+            choice.prefer(transport);
+            Ok(Duration::ZERO)
+        }
+        SessionEnd::Lossy => {
+            choice.is_lossy();
+            Ok(Duration::ZERO)
+        }
     }
 }
 
 fn report(ship: &Ship, problem: &str) {
     let before = ship.link.borrow().problem.clone();
     if before.as_deref() != Some(problem) {
-        tracing::warn!(hub = %ship.hub, "link: {problem}");
+        tracing::warn!(hub = %ship.route.hub, "link: {problem}");
     }
     ship.link.send_modify(|link| {
         link.connected = false;
+        link.transport = None;
         link.problem = Some(problem.to_owned());
     });
 }

@@ -21,8 +21,6 @@ struct RawConfig {
     log: RawLog,
     #[serde(default)]
     listen: RawListen,
-    #[serde(default)]
-    api: RawApi,
 }
 
 #[derive(Debug, Deserialize)]
@@ -36,13 +34,8 @@ struct RawLog {
 #[serde(deny_unknown_fields, default)]
 struct RawListen {
     quic: SocketAddr,
-    api: SocketAddr,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawApi {
-    tls: Tls,
+    tcp: Option<SocketAddr>,
+    plain_api: Option<SocketAddr>,
 }
 
 /// How logs are written.
@@ -56,17 +49,6 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
-}
-
-/// Whether the API speaks TLS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Tls {
-    /// It does.
-    #[default]
-    On,
-    /// Plain HTTP, on loopback only.
-    Off,
 }
 
 /// The configuration, checked.
@@ -86,12 +68,12 @@ pub struct Config {
     pub log_format: LogFormat,
     /// What is logged, as tracing's filters say it.
     pub log_level: String,
-    /// Where agents connect (UDP).
+    /// Where agents connect by QUIC (UDP).
     pub listen_quic: SocketAddr,
-    /// Where the API is (TCP).
-    pub listen_api: SocketAddr,
-    /// Whether the API speaks TLS.
-    pub api_tls: Tls,
+    /// Where agents connect by TLS, and callers of the API (TCP).
+    pub listen_tcp: SocketAddr,
+    /// Where the API is to be had as plain HTTP, too; on loopback.
+    pub listen_plain_api: Option<SocketAddr>,
 }
 
 /// A configuration that can't be used.
@@ -131,9 +113,10 @@ impl Config {
         if raw.trust_domain.is_empty() || !raw.trust_domain.bytes().all(domain) {
             return Err((at("trust_domain"), "trust_domain must be of a-z, 0-9, '.' and '-'".to_owned()));
         }
-        if raw.api.tls == Tls::Off && !raw.listen.api.ip().is_loopback() {
-            let what = "tls = \"off\" is for loopback only; set [listen] api to 127.0.0.1, or tls = \"on\"";
-            return Err((at("tls"), what.to_owned()));
+        if raw.listen.plain_api.is_some_and(|address| !address.ip().is_loopback()) {
+            let what =
+                "plain_api is for loopback only, such as 127.0.0.1:8080; with TLS the API is on [listen] tcp";
+            return Err((at("plain_api"), what.to_owned()));
         }
         Ok(Self {
             data_dir,
@@ -144,8 +127,8 @@ impl Config {
             log_format: raw.log.format,
             log_level: raw.log.level,
             listen_quic: raw.listen.quic,
-            listen_api: raw.listen.api,
-            api_tls: raw.api.tls,
+            listen_tcp: raw.listen.tcp.unwrap_or(raw.listen.quic),
+            listen_plain_api: raw.listen.plain_api,
         })
     }
 }
@@ -193,7 +176,7 @@ impl Default for RawLog {
 
 impl Default for RawListen {
     fn default() -> Self {
-        Self { quic: ([0, 0, 0, 0], 4433).into(), api: ([127, 0, 0, 1], 8443).into() }
+        Self { quic: ([0, 0, 0, 0], 4433).into(), tcp: None, plain_api: None }
     }
 }
 
@@ -209,10 +192,16 @@ mod tests {
 
     #[test]
     fn plain_http_is_for_loopback_only() {
-        let text = "data_dir = \"/x\"\n[listen]\napi = \"0.0.0.0:1\"\n[api]\ntls = \"off\"\n";
+        let text = "data_dir = \"/x\"\n[listen]\nplain_api = \"0.0.0.0:1\"\n";
         let (place, what) = Config::parse(text).unwrap_err();
-        assert_eq!(place, ", line 5");
+        assert_eq!(place, ", line 3");
         assert!(what.contains("loopback"));
-        assert!(Config::parse("data_dir = \"/x\"\n[api]\ntls = \"off\"\n").is_ok());
+        assert!(Config::parse(&text.replace("0.0.0.0", "127.0.0.1")).is_ok());
+    }
+
+    #[test]
+    fn one_address_serves_both_ways_unless_two_are_said() {
+        let config = Config::parse("data_dir = \"/x\"\n[listen]\nquic = \"0.0.0.0:443\"\n").unwrap();
+        assert_eq!(config.listen_tcp, config.listen_quic);
     }
 }

@@ -3,17 +3,20 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::serve::Http;
 use crate::api::{self, ApiState};
 use crate::authority::{self, Authority, AuthorityError};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, Tls};
+use crate::config::Config;
 use crate::events::Metrics;
 use crate::index::tantivy::Tantivy;
 use crate::index::{Index, IndexError};
 use crate::keys::Keys;
+use crate::listen::{self, Door, Tls};
 use crate::objects::Objects;
 use crate::objects::folder::Folder;
 use crate::pipeline::Pipeline;
@@ -115,14 +118,15 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<(), HubErro
     let metrics = Metrics::new();
     let pipeline = parts.pipeline(config, metrics.clone())?;
     let reset = authority::secret(&config.data_dir, "reset.key")?;
-    let endpoint = quic::bind(config.listen_quic, &parts.authority, &config.names, &reset)?;
-    let listener = api::serve::bind(config.listen_api).await?;
-    let tls = match config.api_tls {
-        Tls::On => Some(api::serve::tls(&parts.authority, &config.names)?),
-        Tls::Off => None,
+    let agents = quic::tls(&parts.authority, &config.names)?;
+    let callers = api::serve::tls(&parts.authority, &config.names)?;
+    let endpoint = quic::bind(config.listen_quic, agents.clone(), &reset)?;
+    let listener = listen::bind(config.listen_tcp).await?;
+    let plain = match config.listen_plain_api {
+        Some(address) => Some(listen::bind(address).await?),
+        None => None,
     };
-    let listening = Listening::write(config, endpoint.local_addr()?, listener.local_addr()?)?;
-    tracing::info!(quic = %endpoint.local_addr()?, api = %listener.local_addr()?, "the hub is up");
+    let listening = Listening::write(config, &endpoint, &listener, plain.as_ref())?;
 
     let receive = Receive {
         objects: parts.objects.clone(),
@@ -143,15 +147,26 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<(), HubErro
     // Agents and callers go first, then what was received is worked off as far as it is in hand.
     let working = CancellationToken::new();
     let mut stages = JoinSet::new();
-    let (receive_stop, api_stop, pipeline_stop) = (stop.clone(), stop.clone(), working.clone());
-    let authority = parts.authority.clone();
+    let http = Http::new(router);
+    let door = Door::Tls(Arc::new(Tls {
+        agents: Arc::new(agents),
+        callers: Arc::new(callers),
+        receive: receive.clone(),
+        authority: parts.authority.clone(),
+        http: http.clone(),
+    }));
+    let doors = std::iter::once((listener, door)).chain(plain.map(|plain| (plain, Door::Plain(http))));
+    for (listener, door) in doors {
+        let door_stop = stop.clone();
+        stages.spawn(async move {
+            listen::run(listener, door, door_stop).await;
+            "listen"
+        });
+    }
+    let (receive_stop, pipeline_stop, authority) = (stop.clone(), working.clone(), parts.authority.clone());
     stages.spawn(async move {
         quic::run(endpoint, receive, authority, receive_stop).await;
         "receive"
-    });
-    stages.spawn(async move {
-        api::serve::run(listener, tls, router, api_stop).await;
-        "api"
     });
     stages.spawn(async move {
         pipeline.run(pipeline_stop).await;
@@ -177,14 +192,21 @@ struct Listening(std::path::PathBuf);
 impl Listening {
     fn write(
         config: &Config,
-        quic: std::net::SocketAddr,
-        api: std::net::SocketAddr,
+        endpoint: &quinn::Endpoint,
+        listener: &TcpListener,
+        plain: Option<&TcpListener>,
     ) -> Result<Self, HubError> {
         let path = config.data_dir.join("listen.json");
-        let scheme = if config.api_tls == Tls::On { "https" } else { "http" };
+        let (quic, tcp) = (endpoint.local_addr()?, listener.local_addr()?);
+        let api = match plain {
+            Some(plain) => format!("http://{}", plain.local_addr()?),
+            None => format!("https://{tcp}"),
+        };
+        tracing::info!(%quic, %tcp, api, "the hub is up");
         let text = serde_json::json!({
             "quic": quic.to_string(),
-            "api": format!("{scheme}://{api}"),
+            "tcp": tcp.to_string(),
+            "api": api,
             "ca": authority::ca_path(&config.data_dir),
             "pid": std::process::id(),
         });

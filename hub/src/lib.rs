@@ -13,6 +13,7 @@ pub mod hub;
 pub mod index;
 pub mod keys;
 pub mod limits;
+pub mod listen;
 pub mod objects;
 pub mod pipeline;
 pub mod quarantine;

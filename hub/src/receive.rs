@@ -21,8 +21,10 @@ use crate::queue::Queue;
 use crate::raw::{self, LaneId};
 use crate::state::{self, StateError};
 
+mod link;
 pub mod quic;
 mod session;
+pub mod tcp;
 
 /// What receiving works with.
 #[derive(Clone)]

@@ -1,8 +1,8 @@
 //! How an agent without a certificate gets one: join token, request, answer.
 //!
-//! On a connection with ALPN [`crate::message::ALPN_ENROLL`] the agent opens one bidirectional stream, sends one
-//! request, closes its side, and reads one answer to the end. Both are bincode with a length
-//! limit of [`limits::MESSAGE_BYTES_MAX`]. The server is authenticated by the token's pin, the agent by the token.
+//! On a connection with ALPN [`crate::message::ALPN_ENROLL`] (over QUIC: on its first bidirectional stream) the agent sends
+//! one request and reads one answer. Each is its length (u32, little-endian, at most [`limits::MESSAGE_BYTES_MAX`]), then
+//! bincode. The server is authenticated by the token's pin, the agent by the token.
 
 use std::fmt;
 use std::str::FromStr;

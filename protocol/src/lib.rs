@@ -13,4 +13,5 @@ pub mod ids;
 pub mod ledger;
 pub mod limits;
 pub mod message;
+pub mod mux;
 pub mod session;

@@ -39,6 +39,10 @@ pub const SESSION_LANES_MAX: usize = 8;
 pub const WINDOW_FRAMES_MAX: u64 = 256;
 /// Bytes of a lane in flight at the most, unless one frame alone is larger.
 pub const WINDOW_BYTES_MAX: u64 = 16 << 20;
+/// What one record of a TLS stream over TCP carries at the most, in bytes; with its head it fits one TLS record.
+pub const RECORD_BYTES_MAX: usize = (16 << 10) - 8;
+/// What may be under way in one lane over TCP before its receiver has taken it, in bytes.
+pub const LANE_ROOM_BYTES: u32 = 1 << 20;
 /// A text in a control message (reason, name, version) at the most, in bytes.
 pub const TEXT_BYTES_MAX: usize = 1 << 10;
 
@@ -70,6 +74,8 @@ const _: () = assert!(RESOURCE_BYTES_MAX / (ENVELOPE_CONTENT_BYTES_MAX as u64) <
 const _: () = assert!(SNAPSHOT_ENTRIES_MAX * 80 <= FRAME_RAW_BYTES_MAX);
 const _: () =
     assert!(PATH_BYTES_MAX + ATTRIBUTES_MAX * (ATTRIBUTE_BYTES_MAX + 64) <= ENVELOPE_META_BYTES_MAX);
+const _: () = assert!(RECORD_BYTES_MAX + 3 <= 16 << 10 && RECORD_BYTES_MAX <= u16::MAX as usize);
+const _: () = assert!(LANE_ROOM_BYTES as usize >= 4 * RECORD_BYTES_MAX);
 const _: () = assert!(WINDOW_BYTES_MAX as usize >= FRAME_ENCODED_BYTES_MAX);
 // At 10,000 frames a second a lane's numbers last for 300 days; a new epoch begins at 0 again.
 const _: () = assert!(SEQ_MAX / 10_000 / 86_400 >= 300);

@@ -21,8 +21,11 @@ pub mod hub;
 pub use agent::AgentSession;
 pub use hub::HubSession;
 
-/// Without any progress for so long while frames are in flight, an agent leaves the connection.
+/// Without any progress for so long while frames are in flight, an agent leaves the connection; on top of it comes
+/// what these frames take over the slowest link.
 pub const ACK_TIMEOUT_MS: u64 = 30_000;
+/// The slowest link that is worth having: 16 kB a second.
+pub const SLOWEST_BYTES_PER_MS: u64 = 16;
 /// A hub waits so long for a Hello.
 pub const HELLO_TIMEOUT_MS: u64 = 10_000;
 /// An agent that had to go back so often without progress leaves the connection.

@@ -9,6 +9,7 @@ use certus_protocol::frame::{self, BodyV1, FrameError, HEADER_BYTES, Header, Pla
 use certus_protocol::ids::{AgentId, ContentHash, DocumentId, Epoch, KeyId, Lane, PolicyHash, Seq, SourceId};
 use certus_protocol::ledger::Chain;
 use certus_protocol::message::{self, Decoded};
+use certus_protocol::mux::{self, Record};
 
 const ITERATIONS: usize = 20_000;
 
@@ -97,6 +98,20 @@ fn message_decode() {
             Ok(Decoded::Need(need)) => assert!(need > bytes.len()),
             Err(_) => {}
         }
+    });
+}
+
+#[test]
+fn records() {
+    check!().with_iterations(ITERATIONS).with_max_len(1024).for_each(|bytes: &[u8]| {
+        let Ok(Some((record, used))) = mux::parse(bytes) else { return };
+        let mut again = Vec::new();
+        match record {
+            Record::Control(content) => mux::put_control(content, &mut again),
+            Record::Lane(lane, content) => mux::put_lane(lane, content, &mut again),
+            Record::Room(lane, more) => mux::put_room(lane, more, &mut again),
+        }
+        assert_eq!(again, bytes[..used]);
     });
 }
 

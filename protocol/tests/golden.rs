@@ -16,6 +16,7 @@ use certus_protocol::message::{
     self, Ack, Credit, Decoded, Goodbye, GoodbyeReason, Hello, LaneResume, Message, MessageError, Nack,
     NackReason, Policy, Welcome,
 };
+use certus_protocol::mux::{self, MuxError, Turns};
 
 fn resource() -> ResourceV1 {
     ResourceV1 {
@@ -211,6 +212,29 @@ fn unknown_tags_have_a_defined_answer() {
     let long = (limits::MESSAGE_BYTES_MAX as u32 + 1).to_le_bytes();
     assert_eq!(message::decode(&long), Err(MessageError::TooLong(limits::MESSAGE_BYTES_MAX + 1)));
     assert_eq!(message::decode(&[1, 0, 0, 0, 9]), Err(MessageError::NoTag));
+}
+
+#[test]
+fn records_keep_their_bytes_and_whose_turn_it_is_is_fair() {
+    let mut bytes = Vec::new();
+    mux::put_control(b"hi", &mut bytes);
+    mux::put_control(b"", &mut bytes);
+    mux::put_lane(Lane::Bulk, &[7], &mut bytes);
+    mux::put_room(Lane::Interactive, 258, &mut bytes);
+    assert_eq!(bytes, [0, 2, 0, b'h', b'i', 0, 0, 0, 2, 1, 0, 7, 0x81, 4, 0, 2, 1, 0, 0]);
+    let long = (limits::RECORD_BYTES_MAX as u16 + 1).to_le_bytes();
+    assert_eq!(mux::parse(&[2, long[0], long[1]]), Err(MuxError::Length(limits::RECORD_BYTES_MAX + 1)));
+    assert_eq!(mux::parse(&[2, 0, 0]), Err(MuxError::Length(0)));
+    assert_eq!(mux::parse(&[0x81, 3, 0]), Err(MuxError::Length(3)));
+    assert_eq!(mux::parse(&[3, 0, 0]), Err(MuxError::Kind(3)));
+    assert_eq!(mux::parse(&[0x80, 4, 0]), Err(MuxError::Kind(0x80)));
+
+    let mut turns = Turns::default();
+    let both: Vec<Lane> = (0..16).filter_map(|_| turns.next(|_| true)).collect();
+    assert_eq!(both.iter().filter(|lane| **lane == Lane::Bulk).count(), 2, "{both:?}");
+    assert_eq!(both[0], Lane::Interactive);
+    assert_eq!(turns.next(|lane| lane == Lane::Bulk), Some(Lane::Bulk));
+    assert_eq!(turns.next(|_| false), None);
 }
 
 #[test]

@@ -247,7 +247,7 @@ impl World {
 
     fn agent_sends(&mut self) {
         let now = self.now;
-        let Some(next) = self.link().agent.next() else { return };
+        let Some(next) = self.link().agent.next(|_| true) else { return };
         let packed = self.spool.lanes[&next.lane][next.after.0 as usize].clone();
         let link = self.link();
         link.agent.sent(next.lane, packed.header.through, packed.bytes.len() as u64, now);

@@ -55,6 +55,16 @@ impl Agent {
         Ok(Self { folder: folder.to_owned(), process: None })
     }
 
+    /// Adds lines to the table `[hub]` of its configuration, which names an address.
+    ///
+    /// # Errors
+    /// The file system's, or there is no such table.
+    pub fn configure_hub(&self, lines: &str) -> Result<()> {
+        let text = fs::read_to_string(self.config())?;
+        ensure!(text.contains("[hub]\n"), "no [hub] in {text}");
+        Ok(fs::write(self.config(), text.replace("[hub]\n", &format!("[hub]\n{lines}\n")))?)
+    }
+
     /// Its configuration.
     pub fn config(&self) -> PathBuf {
         self.folder.join("agent.toml")

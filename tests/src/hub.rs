@@ -19,7 +19,7 @@ const START_SECONDS: u64 = 30;
 #[derive(Debug)]
 pub struct Hub {
     folder: PathBuf,
-    /// UDP port for agents.
+    /// Port for agents, UDP and TCP.
     pub quic: u16,
     process: Option<Process>,
 }
@@ -30,7 +30,8 @@ impl Hub {
     /// # Errors
     /// It does not come up; its log is in the folder.
     pub async fn start(folder: &Path) -> Result<Self> {
-        Self::configured(folder, "off").await
+        let api = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        Self::configured(folder, &format!("plain_api = \"127.0.0.1:{api}\"\n")).await
     }
 
     /// The same, with an API that speaks TLS as it does in production.
@@ -38,16 +39,15 @@ impl Hub {
     /// # Errors
     /// It does not come up.
     pub async fn start_with_tls(folder: &Path) -> Result<Self> {
-        Self::configured(folder, "on").await
+        Self::configured(folder, "").await
     }
 
-    async fn configured(folder: &Path, tls: &str) -> Result<Self> {
+    async fn configured(folder: &Path, listen: &str) -> Result<Self> {
         fs::create_dir_all(folder)?;
-        let quic = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let api = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let quic = free_port()?;
         let data = folder.join("data");
         let config = format!(
-            "data_dir = {data:?}\n[log]\nformat = \"json\"\n[listen]\nquic = \"127.0.0.1:{quic}\"\napi = \"127.0.0.1:{api}\"\n[api]\ntls = {tls:?}\n"
+            "data_dir = {data:?}\n[log]\nformat = \"json\"\n[listen]\nquic = \"127.0.0.1:{quic}\"\n{listen}"
         );
         fs::write(folder.join("hub.toml"), config)?;
         let mut hub = Self { folder: folder.to_owned(), quic, process: None };
@@ -172,6 +172,16 @@ impl Hub {
         match self.process.take() {
             Some(process) => process.kill().await,
             None => Ok(()),
+        }
+    }
+}
+
+/// A port that is free for UDP and TCP.
+fn free_port() -> Result<u16> {
+    loop {
+        let port = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod hub;
 pub mod leaks;
 pub mod link;
 pub mod process;
+pub mod proxy;
 pub mod service;
 pub mod tree;
 pub mod wire;

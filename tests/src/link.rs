@@ -1,33 +1,37 @@
-//! A link for UDP that a test can cut, mend, delay and make lossy.
+//! A link for UDP and TCP that a test can cut, mend, make lossy, and have forget what is open.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use anyhow::Result;
-use tokio::net::UdpSocket;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// A datagram at the most.
 const DATAGRAM_BYTES: usize = 64 << 10;
 
-/// How the link is.
+/// How a part of the link is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Condition {
     /// Everything goes through.
     Up,
-    /// Nothing does.
+    /// Nothing does; what TCP carries waits, as on a line that is cut for a while.
     Cut,
-    /// Of a hundred datagrams, so many are lost.
+    /// Of a hundred datagrams, so many are lost. TCP mends that by itself.
     Lossy(u64),
 }
 
-/// A link to one address.
+/// A link to one address, the same port for UDP and TCP.
 #[derive(Debug)]
 pub struct Link {
     port: u16,
-    condition: Arc<AtomicU64>,
+    udp: watch::Sender<Condition>,
+    /// And how often connections were forgotten.
+    tcp: watch::Sender<(Condition, u64)>,
     tasks: JoinSet<()>,
 }
 
@@ -37,12 +41,19 @@ impl Link {
     /// # Errors
     /// The system's.
     pub async fn to(to: SocketAddr) -> Result<Self> {
-        let front = Arc::new(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?);
+        let (front, listener) = loop {
+            let front = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+            if let Ok(listener) = TcpListener::bind(front.local_addr()?).await {
+                break (Arc::new(front), listener);
+            }
+        };
         let port = front.local_addr()?.port();
-        let condition = Arc::new(AtomicU64::new(0));
+        let (udp, udp_seen) = watch::channel(Condition::Up);
+        let (tcp, tcp_seen) = watch::channel((Condition::Up, 0));
         let mut tasks = JoinSet::new();
-        tasks.spawn(forward(front, to, condition.clone()));
-        Ok(Self { port, condition, tasks })
+        tasks.spawn(forward(front, to, udp_seen));
+        tasks.spawn(accept(listener, to, tcp_seen));
+        Ok(Self { port, udp, tcp, tasks })
     }
 
     /// Where agents connect.
@@ -50,14 +61,20 @@ impl Link {
         format!("localhost:{}", self.port)
     }
 
-    /// Sets how it is from now on.
+    /// Sets how all of it is from now on.
     pub fn set(&self, condition: Condition) {
-        let lost = match condition {
-            Condition::Up => 0,
-            Condition::Lossy(percent) => percent.min(99),
-            Condition::Cut => 100,
-        };
-        self.condition.store(lost, Ordering::SeqCst);
+        self.set_udp(condition);
+        self.tcp.send_modify(|tcp| tcp.0 = condition);
+    }
+
+    /// Sets how UDP is from now on.
+    pub fn set_udp(&self, condition: Condition) {
+        self.udp.send_replace(condition);
+    }
+
+    /// Has TCP connections that are open stay so on both sides, with nothing between them any more.
+    pub fn forget(&self) {
+        self.tcp.send_modify(|tcp| tcp.1 += 1);
     }
 
     /// Ends it.
@@ -66,7 +83,44 @@ impl Link {
     }
 }
 
-async fn forward(front: Arc<UdpSocket>, to: SocketAddr, condition: Arc<AtomicU64>) {
+async fn accept(listener: TcpListener, to: SocketAddr, tcp: watch::Receiver<(Condition, u64)>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok((near, _)) = listener.accept().await else { continue };
+        let tcp = tcp.clone();
+        connections.spawn(async move {
+            let Ok(far) = TcpStream::connect(to).await else { return };
+            let born = tcp.borrow().1;
+            let ((near_in, near_out), (far_in, far_out)) = (near.into_split(), far.into_split());
+            let there = carry(near_in, far_out, tcp.clone(), born);
+            tokio::join!(there, carry(far_in, near_out, tcp, born));
+        });
+    }
+}
+
+async fn carry(
+    mut from: impl AsyncReadExt + Unpin,
+    mut to: impl AsyncWriteExt + Unpin,
+    mut tcp: watch::Receiver<(Condition, u64)>,
+    born: u64,
+) {
+    let mut buffer = vec![0; DATAGRAM_BYTES];
+    loop {
+        let length = from.read(&mut buffer).await.unwrap_or(0);
+        if tcp.wait_for(|(condition, age)| *condition != Condition::Cut || *age != born).await.is_err() {
+            return;
+        }
+        if tcp.borrow().1 != born {
+            // Both ends stay open, and hear nothing any more.
+            std::future::pending::<()>().await;
+        }
+        if length == 0 || to.write_all(&buffer[..length]).await.is_err() {
+            return drop(to.shutdown().await);
+        }
+    }
+}
+
+async fn forward(front: Arc<UdpSocket>, to: SocketAddr, condition: watch::Receiver<Condition>) {
     let mut clients: HashMap<SocketAddr, Arc<UdpSocket>> = HashMap::new();
     let mut backward = JoinSet::new();
     let mut buffer = vec![0; DATAGRAM_BYTES];
@@ -94,7 +148,12 @@ async fn forward(front: Arc<UdpSocket>, to: SocketAddr, condition: Arc<AtomicU64
     }
 }
 
-async fn answer(back: Arc<UdpSocket>, front: Arc<UdpSocket>, client: SocketAddr, condition: Arc<AtomicU64>) {
+async fn answer(
+    back: Arc<UdpSocket>,
+    front: Arc<UdpSocket>,
+    client: SocketAddr,
+    condition: watch::Receiver<Condition>,
+) {
     let mut buffer = vec![0; DATAGRAM_BYTES];
     let mut seed = 2;
     loop {
@@ -104,15 +163,19 @@ async fn answer(back: Arc<UdpSocket>, front: Arc<UdpSocket>, client: SocketAddr,
             }
             Ok(_) => {}
             // Nobody listens behind it at the moment.
-            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
 }
 
-fn is_lost(condition: &AtomicU64, seed: &mut u64) -> bool {
+fn is_lost(condition: &watch::Receiver<Condition>, seed: &mut u64) -> bool {
     // Xorshift: any spread will do.
     *seed ^= *seed << 13;
     *seed ^= *seed >> 7;
     *seed ^= *seed << 17;
-    *seed % 100 < condition.load(Ordering::SeqCst)
+    match *condition.borrow() {
+        Condition::Up => false,
+        Condition::Cut => true,
+        Condition::Lossy(percent) => *seed % 100 < percent,
+    }
 }

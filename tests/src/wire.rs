@@ -1,11 +1,14 @@
 //! An agent's side of a session by hand, to say what a real agent never would.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use certus_agent::identity::Identity;
+use certus_agent::ship::pace::Pace;
 use certus_agent::ship::quic;
 use certus_protocol::frame::{self, BodyV1, Place};
 use certus_protocol::ids::{ContentHash, Epoch, KeyId, Lane, PolicyHash, Seq, SourceId};
-use certus_protocol::message::{self, Decoded, Hello, Message};
+use certus_protocol::message::{self, Hello, Message};
 
 use crate::hub::Hub;
 
@@ -35,8 +38,7 @@ pub fn first_frame(identity: &Identity) -> Place {
 /// The connection's.
 pub async fn send(identity: &Identity, hub: &Hub, place: Place, body: &BodyV1) -> Result<Vec<Message>> {
     let address = format!("localhost:{}", hub.quic);
-    let connected = quic::connect(&address, quic::session_tls(identity)?, message::ALPN_SESSION).await?;
-    let (mut control, mut answers) = connected.connection.open_bi().await?;
+    let mut link = quic::open(&address, quic::session_tls(identity)?, Arc::new(Pace::new(None))).await?;
     let hello = Message::Hello(Hello {
         wire_min: message::WIRE_VERSION_MIN,
         wire_max: message::WIRE_VERSION_MAX,
@@ -48,30 +50,19 @@ pub async fn send(identity: &Identity, hub: &Hub, place: Place, body: &BodyV1) -
         program: "by hand".to_owned(),
         now_ms: 0,
     });
-    control.write_all(&hello.encode()).await?;
+    link.say(hello).await?;
     let packed = frame::pack(place, body)?;
     let mut said = Vec::new();
-    let mut buffer = Vec::new();
-    loop {
-        if matches!(said.last(), Some(Message::Ack(_) | Message::Goodbye(_))) {
-            connected.close().await;
-            return Ok(said);
+    while let Some(Ok(message)) = link.messages.recv().await {
+        if matches!(message, Message::Welcome(_)) {
+            link.lanes[&Lane::Bulk].send(vec![packed.bytes.clone().into()]).await?;
         }
-        match message::decode(&buffer)? {
-            Decoded::Message(message, used) => {
-                buffer.drain(..used);
-                if matches!(message, Message::Welcome(_)) {
-                    let mut lane = connected.connection.open_uni().await?;
-                    lane.write_all(&packed.bytes).await?;
-                    lane.finish()?;
-                }
-                said.push(message);
-            }
-            Decoded::Ignored(used) => drop(buffer.drain(..used)),
-            Decoded::Need(_) => match answers.read_chunk(4096, true).await {
-                Ok(Some(chunk)) => buffer.extend_from_slice(&chunk.bytes),
-                Ok(None) | Err(_) => return Ok(said),
-            },
+        let last = matches!(message, Message::Ack(_) | Message::Goodbye(_));
+        said.push(message);
+        if last {
+            break;
         }
     }
+    link.close().await;
+    Ok(said)
 }

@@ -36,7 +36,11 @@ fn print_agent(status: &Status) {
     let state = if running { format!("running (process {})", status.pid) } else { "not running".to_owned() };
     say!("agent    {} of tenant {}: {state}, as of {}", status.agent, status.tenant, at(status.at_ms));
     let link = match (&status.link.problem, status.link.connected) {
-        (_, true) => "connected".to_owned(),
+        (_, true) => {
+            let by = status.link.transport.map_or(String::new(), |transport| format!(" by {transport}"));
+            let paused = status.link.paused.as_ref().map_or(String::new(), |why| format!("; {why}"));
+            format!("connected{by}{paused}")
+        }
         (Some(problem), false) => problem.clone(),
         (None, false) => "not connected".to_owned(),
     };

@@ -14,9 +14,12 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::{Gained, Identity, IdentityError};
 use crate::ship::quic::{self, ConnectError};
+use crate::ship::route::{Route, Transports};
+use crate::ship::{start, tcp};
 
 /// How long the hub may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
@@ -53,12 +56,17 @@ pub enum EnrollError {
     Identity(#[from] IdentityError),
 }
 
-/// Enrols this agent: makes a key, asks the hub that the token names for a certificate, and keeps both under
+/// Enrols this agent: makes a key, asks the hub that the token names for a certificate, by `route`, and keeps both under
 /// `state_dir`. `label` is what people call the host; it leaves this network as it is.
 ///
 /// # Errors
 /// See [`EnrollError`]; nothing is written unless all went well.
-pub async fn enroll(token: &JoinToken, label: &str, state_dir: &Path) -> Result<Identity, EnrollError> {
+pub async fn enroll(
+    token: &JoinToken,
+    route: &Route,
+    label: &str,
+    state_dir: &Path,
+) -> Result<Identity, EnrollError> {
     match Identity::load(state_dir) {
         Err(IdentityError::NotEnrolled) => {}
         Ok(identity) => {
@@ -72,7 +80,7 @@ pub async fn enroll(token: &JoinToken, label: &str, state_dir: &Path) -> Result<
         csr_der: rcgen::CertificateParams::default().serialize_request(&key)?.der().to_vec(),
         label: label.chars().take(128).collect(),
     };
-    let answer = tokio::time::timeout(ANSWER_TIMEOUT, ask(token, &request))
+    let answer = tokio::time::timeout(ANSWER_TIMEOUT, ask(token, route, &request))
         .await
         .map_err(|_| ConnectError::unreachable(&token.hub, "it did not answer in time"))??;
     let (agent, tenant, chain_der, roots_der) = match answer {
@@ -98,7 +106,7 @@ pub async fn enroll(token: &JoinToken, label: &str, state_dir: &Path) -> Result<
     Ok(Identity::load(state_dir)?)
 }
 
-async fn ask(token: &JoinToken, request: &EnrollRequest) -> Result<EnrollAnswer, EnrollError> {
+async fn ask(token: &JoinToken, route: &Route, request: &EnrollRequest) -> Result<EnrollAnswer, EnrollError> {
     let provider = quic::provider();
     let verifier = PinnedCa { pin: token.pin, provider: provider.clone() };
     let tls = rustls::ClientConfig::builder_with_provider(provider)
@@ -107,14 +115,49 @@ async fn ask(token: &JoinToken, request: &EnrollRequest) -> Result<EnrollAnswer,
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
-    let connection = quic::connect(&token.hub, tls, message::ALPN_ENROLL).await?;
-    let failed = |error: &dyn fmt::Display| ConnectError::unreachable(&token.hub, &error.to_string());
-    let (mut send, mut receive) = connection.connection.open_bi().await.map_err(|error| failed(&error))?;
-    send.write_all(&request.encode()).await.map_err(|error| failed(&error))?;
-    send.finish().map_err(|error| failed(&error))?;
-    let bytes = receive.read_to_end(limits::MESSAGE_BYTES_MAX).await.map_err(|error| failed(&error))?;
-    connection.close().await;
-    EnrollAnswer::decode(&bytes).map_err(|_| EnrollError::Answer)
+    let by_quic = async { quic::connect(&route.hub, tls.clone(), message::ALPN_ENROLL).await.map(Way::Quic) };
+    let by_tcp = async { tcp::connect(route, tls.clone(), message::ALPN_ENROLL).await.map(Way::Tcp) };
+    // Only the connections race: the token is good once.
+    let way = match route.transports {
+        Transports::Quic => by_quic.await?,
+        Transports::Tcp => by_tcp.await?,
+        Transports::Auto => {
+            start::race(by_quic, by_tcp).await.map_err(|(quic, tcp)| ConnectError::both(quic, tcp))?
+        }
+    };
+    let failed = |error: &dyn fmt::Display| ConnectError::Lost(error.to_string());
+    match way {
+        Way::Tcp(mut stream) => exchange(&mut stream, request).await,
+        Way::Quic(connected) => {
+            let stream = connected.connection.open_bi().await.map_err(|error| failed(&error))?;
+            let answer = exchange(&mut tokio::io::join(stream.1, stream.0), request).await;
+            connected.close().await;
+            answer
+        }
+    }
+}
+
+enum Way {
+    Quic(quic::Connected),
+    Tcp(tcp::Stream),
+}
+
+async fn exchange(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    request: &EnrollRequest,
+) -> Result<EnrollAnswer, EnrollError> {
+    let failed = |error: io::Error| ConnectError::Lost(error.to_string());
+    let request = request.encode();
+    stream.write_u32_le(request.len() as u32).await.map_err(failed)?;
+    stream.write_all(&request).await.map_err(failed)?;
+    stream.flush().await.map_err(failed)?;
+    let length = stream.read_u32_le().await.map_err(failed)? as usize;
+    if length > limits::MESSAGE_BYTES_MAX {
+        return Err(EnrollError::Answer);
+    }
+    let mut answer = vec![0; length];
+    stream.read_exact(&mut answer).await.map_err(failed)?;
+    EnrollAnswer::decode(&answer).map_err(|_| EnrollError::Answer)
 }
 
 /// Trusts exactly the CA whose certificate has the token's pin; the hub sends that certificate in its chain.

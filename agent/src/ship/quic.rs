@@ -1,14 +1,25 @@
 //! The QUIC connection to the hub: sockets, windows and certificates. What is said on it is the session's matter.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
+use certus_protocol::ids::Lane;
+use certus_protocol::limits;
+use certus_protocol::message::{ALPN_SESSION, Message};
 use quinn::crypto::rustls::QuicClientConfig;
-use quinn::{ConnectionError, Endpoint, EndpointConfig, IdleTimeout, TokioRuntime, TransportConfig, VarInt};
+use quinn::{
+    ConnectionError, Endpoint, EndpointConfig, IdleTimeout, ReadError, TokioRuntime, TransportConfig, VarInt,
+};
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
+use super::link::{self, Link, Transport};
+use super::pace::Pace;
 use crate::identity::Identity;
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,7 +37,7 @@ const RECEIVE_WINDOW_BYTES: u32 = 1 << 20;
 pub enum ConnectError {
     /// Nothing answers there: retry.
     #[error(
-        "the hub at {hub} is not reachable: {cause}. Check address, firewall (UDP) and that the hub runs"
+        "the hub at {hub} is not reachable: {cause}. Check address, firewall (UDP, TCP) and that the hub runs"
     )]
     Unreachable {
         /// Host and port.
@@ -52,12 +63,29 @@ pub enum ConnectError {
     /// The hub does not accept this agent's certificate.
     #[error("the hub at {0} does not accept this agent's certificate: enrol again with a new join token")]
     NotAccepted(String),
+    /// There was a connection: retry.
+    #[error("the connection to the hub was lost: {0}")]
+    Lost(String),
+    /// The way to the hub leads over a proxy, which does not let through: see the cause.
+    #[error("{0}")]
+    Proxy(String),
 }
 
 impl ConnectError {
     /// Nothing answers at `hub`.
     pub fn unreachable(hub: &str, cause: &str) -> Self {
         Self::Unreachable { hub: hub.to_owned(), cause: cause.to_owned() }
+    }
+
+    /// Neither way works: of two reasons the one that says more, of two that say little both.
+    pub fn both(quic: Self, tcp: Self) -> Self {
+        match (quic, tcp) {
+            (Self::Unreachable { hub, cause }, Self::Unreachable { cause: tcp, .. } | Self::Proxy(tcp)) => {
+                Self::Unreachable { hub, cause: format!("QUIC: {cause}; TCP: {tcp}") }
+            }
+            (Self::Unreachable { .. } | Self::Lost(_), tcp) => tcp,
+            (quic, _) => quic,
+        }
     }
 
     /// Reads a lost connection's reason. TLS alerts (RFC 8446, section 6) tell more than their texts.
@@ -69,24 +97,33 @@ impl ConnectError {
             other => return Self::unreachable(hub, &other.to_string()),
         };
         const CRYPTO_ERROR: u64 = 0x100;
-        const BAD_CERTIFICATE: u64 = 42;
-        const CERTIFICATE_EXPIRED: u64 = 45;
-        const CERTIFICATE_UNKNOWN: u64 = 46;
-        const UNKNOWN_CA: u64 = 48;
-        // What a CA of the same name, but with another key, leads to.
-        const DECRYPT_ERROR: u64 = 51;
-        const CERTIFICATE_REQUIRED: u64 = 116;
         let text = error.to_string();
-        match code.checked_sub(CRYPTO_ERROR) {
-            Some(_) if text.contains("not valid for name") || text.contains("NotValidForName") => {
-                Self::WrongName(hub.to_owned())
-            }
-            Some(CERTIFICATE_EXPIRED) => Self::Clock(hub.to_owned()),
-            Some(UNKNOWN_CA | BAD_CERTIFICATE | DECRYPT_ERROR) if ours => Self::WrongCa(hub.to_owned()),
-            Some(
-                UNKNOWN_CA | BAD_CERTIFICATE | DECRYPT_ERROR | CERTIFICATE_UNKNOWN | CERTIFICATE_REQUIRED,
-            ) => Self::NotAccepted(hub.to_owned()),
+        let alert = code.checked_sub(CRYPTO_ERROR).and_then(|code| u8::try_from(code).ok());
+        alert.and_then(|alert| Self::from_alert(hub, alert, ours, &text)).unwrap_or_else(|| match ours {
+            false if code == 0 => Self::Lost("the hub closed it".to_owned()),
             _ => Self::unreachable(hub, &text),
+        })
+    }
+
+    /// Reads a TLS alert (RFC 8446, section 6), ours or the hub's; `None` where it says nothing to people.
+    pub(super) fn from_alert(hub: &str, alert: u8, ours: bool, text: &str) -> Option<Self> {
+        const BAD_CERTIFICATE: u8 = 42;
+        const CERTIFICATE_EXPIRED: u8 = 45;
+        const CERTIFICATE_UNKNOWN: u8 = 46;
+        const UNKNOWN_CA: u8 = 48;
+        // What a CA of the same name, but with another key, leads to.
+        const DECRYPT_ERROR: u8 = 51;
+        const CERTIFICATE_REQUIRED: u8 = 116;
+        match alert {
+            _ if text.contains("not valid for name") || text.contains("NotValidForName") => {
+                Some(Self::WrongName(hub.to_owned()))
+            }
+            CERTIFICATE_EXPIRED => Some(Self::Clock(hub.to_owned())),
+            UNKNOWN_CA | BAD_CERTIFICATE | DECRYPT_ERROR if ours => Some(Self::WrongCa(hub.to_owned())),
+            UNKNOWN_CA | BAD_CERTIFICATE | DECRYPT_ERROR | CERTIFICATE_UNKNOWN | CERTIFICATE_REQUIRED => {
+                Some(Self::NotAccepted(hub.to_owned()))
+            }
+            _ => None,
         }
     }
 }
@@ -157,6 +194,84 @@ pub async fn connect(
         }
     }
     Err(last)
+}
+
+/// Opens what a session needs on a new connection to `hub`.
+///
+/// # Errors
+/// See [`ConnectError`].
+pub async fn open(hub: &str, tls: rustls::ClientConfig, pace: Arc<Pace>) -> Result<Link, ConnectError> {
+    let connected = connect(hub, tls, ALPN_SESSION).await?;
+    let lost = |error: ConnectionError| ConnectError::from_connection(hub, &error);
+    let (control_out, control_in) = connected.connection.open_bi().await.map_err(lost)?;
+    let (mut tasks, mut writer) = (JoinSet::new(), JoinSet::new());
+    let mut lanes = BTreeMap::new();
+    for lane in Lane::ALL {
+        // Streams of one priority share fairly, so that neither lane waits for the other.
+        let stream = connected.connection.open_uni().await.map_err(lost)?;
+        let (sender, receiver) = mpsc::channel(link::GROUPS);
+        tasks.spawn(write_frames(stream, lane, receiver, pace.clone()));
+        lanes.insert(lane, sender);
+    }
+    let (messages_in, messages) = mpsc::channel(link::MESSAGES);
+    tasks.spawn(read_messages(control_in, hub.to_owned(), messages_in));
+    let (control, says) = mpsc::channel(link::MESSAGES);
+    writer.spawn(write_messages(control_out, says));
+    Ok(Link { transport: Transport::Quic, control, messages, lanes, tasks, writer, quic: Some(connected) })
+}
+
+async fn write_frames(
+    mut stream: quinn::SendStream,
+    lane: Lane,
+    mut groups: mpsc::Receiver<Vec<Bytes>>,
+    pace: Arc<Pace>,
+) {
+    while let Some(group) = groups.recv().await {
+        for mut frame in group {
+            while !frame.is_empty() {
+                if let Err(error) = stream.write_chunk(pace.take(lane, &mut frame).await).await {
+                    tracing::debug!(%error, "a lane's stream ended");
+                    return;
+                }
+            }
+        }
+    }
+}
+
+async fn write_messages(mut stream: quinn::SendStream, mut says: mpsc::Receiver<Message>) {
+    while let Some(message) = says.recv().await {
+        if stream.write_all(&message.encode()).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn read_messages(
+    mut stream: quinn::RecvStream,
+    hub: String,
+    out: mpsc::Sender<Result<Message, ConnectError>>,
+) {
+    let mut buffer = BytesMut::new();
+    loop {
+        let outcome = match link::next_message(&mut buffer) {
+            Ok(Some(message)) => Ok(message),
+            Ok(None) => match stream.read_chunk(limits::MESSAGE_BYTES_MAX, true).await {
+                Ok(Some(chunk)) => {
+                    buffer.extend_from_slice(&chunk.bytes);
+                    continue;
+                }
+                Ok(None) => Err(ConnectError::Lost("the hub closed it".to_owned())),
+                // The hub's verdict on a certificate arrives as the reason of the close.
+                Err(ReadError::ConnectionLost(error)) => Err(ConnectError::from_connection(&hub, &error)),
+                Err(error) => Err(ConnectError::Lost(error.to_string())),
+            },
+            Err(error) => Err(error),
+        };
+        let failed = outcome.is_err();
+        if out.send(outcome).await.is_err() || failed {
+            return;
+        }
+    }
 }
 
 fn endpoint(address: SocketAddr) -> std::io::Result<Endpoint> {

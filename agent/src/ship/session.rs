@@ -1,29 +1,35 @@
-//! One session: carries out what the pure machine decides, between a connection and the spool.
+//! One session: carries out what the pure machine decides, between a link and the spool.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
 use certus_protocol::ids::{Epoch, Lane, Seq};
-use certus_protocol::limits;
-use certus_protocol::message::{self, Ack, Decoded, Hello, Message};
+use certus_protocol::message::{self, Ack, Hello, Message};
 use certus_protocol::session::AgentSession;
 use certus_protocol::session::agent::{Action, Ending, LaneStart, Next};
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::backoff::Backoff;
-use super::quic::{ConnectError, Connected};
-use super::{Ship, ShipError};
+use super::link::{Health, Link, Transport};
+use super::quic::ConnectError;
+use super::route::Transports;
+use super::{Ship, ShipError, start};
 use crate::spool::{SpoolError, State, Stored};
 
-/// Frames of a lane that wait for the connection.
-const LANE_QUEUE_FRAMES: usize = 4;
 /// Bytes read from the spool at once; part of the agent's memory budget.
 const READ_BYTES_MAX: u64 = 2 << 20;
-const TICK: Duration = Duration::from_millis(500);
+const TICK: Duration = Duration::from_secs(1);
+/// QUIC that lets nothing come for so long while the hub owes an answer is doubted.
+const DOUBT: Duration = Duration::from_secs(3);
+/// How long what is under way may take before another transport takes over.
+const SETTLE: Duration = Duration::from_secs(2);
+/// Over so many packets it is judged whether QUIC loses too much.
+const JUDGED_PACKETS: u64 = 200;
+/// Of a hundred packets, so many may be lost.
+const LOST_PERCENT_MAX: u64 = 20;
 
 /// How a session ended.
 pub(super) enum SessionEnd {
@@ -38,46 +44,26 @@ pub(super) enum SessionEnd {
         /// Why.
         reason: String,
     },
+    /// Go on by another transport at once.
+    Switch(Transport),
+    /// QUIC loses too much: go on without it.
+    Lossy,
 }
 
-struct Session<'a> {
-    ship: &'a Ship,
-    machine: AgentSession,
-    control: quinn::SendStream,
-    lanes: BTreeMap<Lane, mpsc::Sender<Bytes>>,
-    epoch: Epoch,
-    began: Instant,
-    paused_until: Option<Instant>,
-    end: Option<SessionEnd>,
+/// What greeting the hub led to.
+pub(super) enum Greeted<'a> {
+    /// It welcomed the agent.
+    Open(Session<'a>),
+    /// It did not; this is its answer.
+    Ended(SessionEnd),
 }
 
-/// Runs one session to its end.
-pub(super) async fn run(
-    ship: &Ship,
-    connected: Connected,
-    stop: &CancellationToken,
-    backoff: &mut Backoff,
-) -> Result<SessionEnd, ShipError> {
-    let mut writers = JoinSet::new();
-    let outcome = converse(ship, &connected, stop, backoff, &mut writers).await;
-    writers.shutdown().await;
-    let reason = connected.connection.close_reason();
-    connected.close().await;
-    match outcome {
-        Ok(end) => Ok(end),
-        Err(Failure::Ship(error)) => Err(error),
-        Err(Failure::Link(text)) => {
-            // The hub's verdict on a certificate arrives as the reason of the close.
-            let text =
-                reason.map_or(text, |error| ConnectError::from_connection(&ship.hub, &error).to_string());
-            Ok(SessionEnd::Reconnect(text))
-        }
-    }
-}
-
-enum Failure {
+/// Why a session could not go on.
+pub(super) enum Failure {
+    /// The spool, the ledger or the keys: nothing can be sent.
     Ship(ShipError),
-    Link(String),
+    /// The connection.
+    Link(ConnectError),
 }
 
 impl From<ShipError> for Failure {
@@ -92,62 +78,227 @@ impl From<SpoolError> for Failure {
     }
 }
 
-fn link(error: impl std::fmt::Display) -> Failure {
-    Failure::Link(format!("the connection was lost: {error}"))
+impl From<rustls::Error> for Failure {
+    fn from(error: rustls::Error) -> Self {
+        Self::Ship(error.into())
+    }
 }
 
-async fn converse(
-    ship: &Ship,
-    connected: &Connected,
-    stop: &CancellationToken,
-    backoff: &mut Backoff,
-    writers: &mut JoinSet<()>,
-) -> Result<SessionEnd, Failure> {
-    let (control, receive) = connected.connection.open_bi().await.map_err(link)?;
-    let (messages_in, mut messages) = mpsc::channel(16);
-    writers.spawn(read_messages(receive, messages_in));
-    let mut state = ship.spool.state();
-    let (mut session, hello) = Session::begin(ship, control, &state.borrow_and_update().clone());
-    session.act(hello).await?;
-    let mut ticks = tokio::time::interval(TICK);
-    loop {
-        if let Some(end) = session.end.take() {
-            return Ok(end);
+impl From<ConnectError> for Failure {
+    fn from(error: ConnectError) -> Self {
+        Self::Link(error)
+    }
+}
+
+/// A session with its link.
+pub(super) struct Session<'a> {
+    ship: &'a Ship,
+    machine: AgentSession,
+    link: Link,
+    spool: watch::Receiver<State>,
+    epoch: Epoch,
+    began: Instant,
+    paused_until: Option<Instant>,
+    /// Another transport takes over when what is under way is acknowledged, or at this time.
+    leaves: Option<Instant>,
+    watched: Watched,
+    end: Option<SessionEnd>,
+}
+
+/// What was seen of QUIC's health.
+struct Watched {
+    heard: u64,
+    heard_at: Instant,
+    judged: Health,
+}
+
+type Waiting<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
+
+impl<'a> Session<'a> {
+    /// Says Hello on a new link and waits for the hub's answer.
+    ///
+    /// # Errors
+    /// The link is of no use.
+    pub(super) async fn greet(ship: &'a Ship, link: Link) -> Result<Greeted<'a>, Failure> {
+        let (mut session, hello) = Self::begin(ship, link);
+        let outcome = session.until_open(hello).await;
+        match (outcome, session.end.take()) {
+            (Ok(()), None) => Ok(Greeted::Open(session)),
+            (Ok(()), Some(end)) => {
+                session.link.close().await;
+                Ok(Greeted::Ended(end))
+            }
+            (Err(failure), _) => {
+                session.link.close().await;
+                Err(failure)
+            }
         }
-        if session.machine.is_open() && session.lanes.is_empty() {
-            session.lanes = open_lanes(connected, writers).await?;
-            backoff.reset();
+    }
+
+    async fn until_open(&mut self, hello: Vec<Action>) -> Result<(), Failure> {
+        self.act(hello).await?;
+        let mut ticks = tokio::time::interval(TICK);
+        while self.end.is_none() && !self.machine.is_open() {
+            tokio::select! {
+                message = self.link.messages.recv() => self.heard(message).await?,
+                _ = ticks.tick() => {
+                    let actions = self.machine.tick(self.now_ms());
+                    self.act(actions).await?;
+                }
+            }
         }
-        let next = session.ready();
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => {
-                let actions = session.machine.stop();
-                session.act(actions).await?;
+        Ok(())
+    }
+
+    /// What carries it.
+    pub(super) fn transport(&self) -> Transport {
+        self.link.transport
+    }
+
+    /// Runs it to its end. `probe` is how long to wait before QUIC is tried while TCP carries.
+    ///
+    /// # Errors
+    /// Nothing can be sent any more.
+    pub(super) async fn run(
+        mut self,
+        probe: Duration,
+        stop: &CancellationToken,
+    ) -> Result<SessionEnd, ShipError> {
+        let outcome = self.converse(probe, stop).await;
+        self.link.close().await;
+        match outcome {
+            Ok(end) => Ok(end),
+            Err(Failure::Ship(error)) => Err(error),
+            Err(Failure::Link(error)) => Ok(SessionEnd::Reconnect(error.to_string())),
+        }
+    }
+
+    /// Ends it before anything was sent.
+    pub(super) async fn leave(mut self) {
+        let goodbye = self.machine.stop();
+        // Whoever is gone need not be told.
+        drop(self.act(goodbye).await);
+        self.link.close().await;
+    }
+
+    async fn converse(&mut self, probe: Duration, stop: &CancellationToken) -> Result<SessionEnd, Failure> {
+        let mut ticks = tokio::time::interval(TICK);
+        let mut other = self.other(probe);
+        loop {
+            if let Some(end) = self.end.take() {
+                return Ok(end);
             }
-            message = messages.recv() => {
-                let message = message.ok_or_else(|| Failure::Link("the hub closed the connection".to_owned()))?;
-                session.heard(message.map_err(Failure::Link)?).await?;
-            }
-            changed = state.changed() => {
-                changed.map_err(|_| Failure::Link("the spool was closed".to_owned()))?;
-                session.spooled(&mut state);
-            }
-            _ = ticks.tick() => {
-                let actions = session.machine.tick(session.now_ms());
-                session.act(actions).await?;
-            }
-            sent = session.lane_ready(next) => {
-                if let Some((next, permit_lane)) = sent {
-                    session.send(next, permit_lane).await?;
+            let (next, room) = (self.next(), self.room());
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {
+                    let actions = self.machine.stop();
+                    self.act(actions).await?;
+                }
+                message = self.link.messages.recv() => self.heard(message).await?,
+                changed = self.spool.changed() => {
+                    changed.map_err(|_| ShipError::Spool(SpoolError::Closed))?;
+                    self.spooled();
+                }
+                _ = ticks.tick() => {
+                    let actions = self.machine.tick(self.now_ms());
+                    self.act(actions).await?;
+                    self.watch(&mut other);
+                    self.tell();
+                    self.settle().await?;
+                }
+                useful = other.as_mut() => {
+                    other = Box::pin(std::future::pending());
+                    self.other_is(useful);
+                }
+                () = room, if next.is_none() => {}
+                () = std::future::ready(()), if next.is_some() => {
+                    if let Some(next) = next {
+                        self.send(next).await?;
+                    }
                 }
             }
         }
     }
-}
 
-impl<'a> Session<'a> {
-    fn begin(ship: &'a Ship, control: quinn::SendStream, state: &State) -> (Self, Vec<Action>) {
+    /// What tells that another transport is useful, where this session is to know.
+    fn other(&self, probe: Duration) -> Waiting<'a> {
+        let ship = self.ship;
+        match (self.link.transport, ship.route.transports) {
+            (Transport::Tcp, Transports::Auto) => Box::pin(async move {
+                start::quic_is_useful(ship, probe).await;
+                true
+            }),
+            _ => Box::pin(std::future::pending()),
+        }
+    }
+
+    /// Judges QUIC: one that is silent is doubted, one that loses too much is left.
+    fn watch(&mut self, other: &mut Waiting<'a>) {
+        let (Some(now), Transports::Auto) = (self.link.health(), self.ship.route.transports) else { return };
+        if now.received != self.watched.heard || self.machine.is_idle() {
+            self.watched.heard = now.received;
+            self.watched.heard_at = Instant::now();
+        } else if self.is_silent() {
+            self.watched.heard_at = Instant::now();
+            let ship = self.ship;
+            *other = Box::pin(start::is_useful(ship, Transport::Tcp));
+        }
+        let (sent, lost) = (now.sent - self.watched.judged.sent, now.lost - self.watched.judged.lost);
+        if sent >= JUDGED_PACKETS {
+            self.watched.judged = now;
+            if lost * 100 > sent * LOST_PERCENT_MAX {
+                tracing::warn!(sent, lost, "link: QUIC loses too much and is left");
+                self.end = Some(SessionEnd::Lossy);
+            }
+        }
+    }
+
+    /// Shows why the bulk lane waits, where it is told to.
+    fn tell(&self) {
+        let told = self.ship.quiet.told(&*self.ship.clock);
+        let paused = told.map(|span| format!("the bulk lane keeps silent from {span} (quiet_hours)"));
+        self.ship.link.send_if_modified(|link| {
+            let changed = link.paused != paused;
+            link.paused = paused;
+            changed
+        });
+    }
+
+    fn is_silent(&self) -> bool {
+        self.watched.heard_at.elapsed() >= DOUBT
+    }
+
+    /// The answer to whether another transport is useful.
+    fn other_is(&mut self, useful: bool) {
+        match self.link.transport {
+            Transport::Tcp if useful => self.leaves = Some(Instant::now() + SETTLE),
+            // It was asked since QUIC was silent; it may have come back meanwhile.
+            Transport::Quic
+                if useful && self.link.health().is_some_and(|h| h.received == self.watched.heard) =>
+            {
+                tracing::info!("link: QUIC is silent, TLS over TCP is not");
+                self.end = Some(SessionEnd::Switch(Transport::Tcp));
+            }
+            _ => {}
+        }
+    }
+
+    /// Leaves TCP for QUIC once nothing is under way.
+    async fn settle(&mut self) -> Result<(), Failure> {
+        let Some(at_last) = self.leaves else { return Ok(()) };
+        if self.machine.is_idle() || Instant::now() >= at_last {
+            tracing::info!("link: QUIC is useful again");
+            let goodbye = self.machine.stop();
+            self.act(goodbye).await?;
+            self.end = Some(SessionEnd::Switch(Transport::Quic));
+        }
+        Ok(())
+    }
+
+    fn begin(ship: &'a Ship, link: Link) -> (Self, Vec<Action>) {
+        let mut spool = ship.spool.state();
+        let state = spool.borrow_and_update().clone();
         let hello = Hello {
             wire_min: message::WIRE_VERSION_MIN,
             wire_max: message::WIRE_VERSION_MAX,
@@ -168,14 +319,17 @@ impl<'a> Session<'a> {
             }
         };
         let (machine, actions) = AgentSession::new(hello, &Lane::ALL.map(start), 0);
+        let now = Instant::now();
         let session = Self {
             ship,
             machine,
-            control,
-            lanes: BTreeMap::new(),
+            link,
+            spool,
             epoch: state.epoch,
-            began: Instant::now(),
+            began: now,
             paused_until: None,
+            leaves: None,
+            watched: Watched { heard: 0, heard_at: now, judged: Health::default() },
             end: None,
         };
         (session, actions)
@@ -185,39 +339,56 @@ impl<'a> Session<'a> {
         self.began.elapsed().as_millis() as u64
     }
 
-    fn ready(&self) -> Option<Next> {
-        let paused = self.paused_until.is_some_and(|until| until > Instant::now());
-        if paused { None } else { self.machine.next() }
+    fn may_send(&self) -> bool {
+        self.leaves.is_none() && self.paused_until.is_none_or(|until| until <= Instant::now())
     }
 
-    /// Resolves when `next` can be handed to its lane's writer; never without one.
-    async fn lane_ready(&self, next: Option<Next>) -> Option<(Next, Lane)> {
-        let Some(next) = next else { return std::future::pending().await };
-        let queue = self.lanes.get(&next.lane)?;
-        // Only this task fills the queue, so that the place found here is still there when it is used.
-        queue.reserve().await.ok().map(|_| (next, next.lane))
+    /// What can be handed to a lane's queue now.
+    fn next(&self) -> Option<Next> {
+        if !self.may_send() {
+            return None;
+        }
+        let quiet = self.ship.quiet.now(&*self.ship.clock);
+        self.machine.next(|lane| {
+            let room = self.link.lanes.get(&lane).is_some_and(|queue| queue.capacity() > 0);
+            room && !(lane == Lane::Bulk && quiet)
+        })
     }
 
-    async fn heard(&mut self, message: Message) -> Result<(), Failure> {
+    /// Resolves when a lane's queue that was full takes more; only this task fills them.
+    fn room(&self) -> impl Future<Output = ()> + use<> {
+        let wanted = Lane::ALL.map(|lane| {
+            let queue = self.link.lanes.get(&lane).filter(|queue| queue.capacity() == 0);
+            queue.filter(|_| self.may_send() && self.machine.next(|one| one == lane).is_some()).cloned()
+        });
+        async move {
+            let [first, second] = wanted.map(async |queue| match queue {
+                // A queue that is closed belongs to a connection that is gone: its reader says why.
+                Some(queue) if queue.reserve().await.is_ok() => {}
+                _ => std::future::pending().await,
+            });
+            tokio::select! {
+                () = first => {}
+                () = second => {}
+            }
+        }
+    }
+
+    async fn heard(&mut self, message: Option<Result<Message, ConnectError>>) -> Result<(), Failure> {
+        let message = message.ok_or_else(|| ConnectError::Lost("it was closed".to_owned()))??;
         if let Message::Welcome(welcome) = &message {
-            let offset = welcome.now_ms - self.ship.clock.now_ms();
-            tracing::info!(hub = %self.ship.hub, clock.offset_ms = offset, "link: connected");
             self.ship.link.send_modify(|link| {
-                link.connected = true;
-                link.problem = None;
-                link.clock_offset_ms = Some(offset);
-                link.sessions += 1;
+                link.clock_offset_ms = Some(welcome.now_ms - self.ship.clock.now_ms());
             });
         }
         let actions = self.machine.message(message, self.now_ms());
         self.act(actions).await
     }
 
-    fn spooled(&mut self, state: &mut watch::Receiver<State>) {
-        let state = state.borrow_and_update();
+    fn spooled(&mut self) {
+        let state = self.spool.borrow_and_update();
         if state.epoch != self.epoch {
-            let reason = "the spool began a new epoch".to_owned();
-            self.end = Some(SessionEnd::Reconnect(reason));
+            self.end = Some(SessionEnd::Reconnect("the spool began a new epoch".to_owned()));
             return;
         }
         for lane in &state.lanes {
@@ -226,10 +397,10 @@ impl<'a> Session<'a> {
     }
 
     async fn act(&mut self, actions: Vec<Action>) -> Result<(), Failure> {
-        let mut actions = std::collections::VecDeque::from(actions);
+        let mut actions = VecDeque::from(actions);
         while let Some(action) = actions.pop_front() {
             match action {
-                Action::Send(message) => self.control.write_all(&message.encode()).await.map_err(link)?,
+                Action::Send(message) => self.link.say(message).await?,
                 Action::Acked(ack) => {
                     if let Some(why) = self.acked(ack).await? {
                         actions = self.machine.mismatched(ack.lane, &why).into();
@@ -260,7 +431,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    async fn send(&mut self, next: Next, lane: Lane) -> Result<(), Failure> {
+    async fn send(&mut self, next: Next) -> Result<(), Failure> {
+        let lane = next.lane;
         let bytes_max = next.bytes_max.min(READ_BYTES_MAX) as usize;
         let mut frames = match self.ship.spool.frames(lane, next.after, bytes_max).await {
             Err(damaged @ SpoolError::Damaged { .. }) => {
@@ -271,25 +443,25 @@ impl<'a> Session<'a> {
         };
         // The index shows frames a moment before they are durable.
         frames.retain(|frame| frame.header.through <= next.last);
-        frames.truncate(next.frames_max.min(LANE_QUEUE_FRAMES));
+        frames.truncate(next.frames_max);
         if frames.first().is_none_or(|first| first.header.seq != next.after.next()) {
             let actions =
                 self.machine.mismatched(lane, "frames that the hub asks for are no longer kept here");
             return self.act(actions).await;
         }
         let frames = self.record(frames).await?;
-        let Some(queue) = self.lanes.get(&lane).cloned() else { return Ok(()) };
-        for frame in frames {
-            let bytes = frame.bytes.len() as u64;
-            // A writer that is gone means a connection that is gone: its reader says why.
-            if queue.send(frame.bytes).await.is_err() {
-                return Err(Failure::Link("the connection was lost while sending".to_owned()));
-            }
-            self.machine.sent(lane, frame.header.through, bytes, self.now_ms());
-            self.ship.link.send_modify(|link| {
-                link.frames_sent += 1;
-                link.bytes_sent += bytes;
-            });
+        for frame in &frames {
+            self.machine.sent(lane, frame.header.through, frame.bytes.len() as u64, self.now_ms());
+        }
+        let bytes = frames.iter().map(|frame| frame.bytes.len() as u64).sum::<u64>();
+        self.ship.link.send_modify(|link| {
+            link.frames_sent += frames.len() as u64;
+            link.bytes_sent += bytes;
+        });
+        let group = frames.into_iter().map(|frame| frame.bytes).collect();
+        if let Some(queue) = self.link.lanes.get(&lane) {
+            // There was room, and only this task fills the queue; a closed one has its reader say why.
+            drop(queue.try_send(group));
         }
         Ok(())
     }
@@ -303,60 +475,5 @@ impl<'a> Session<'a> {
         });
         let recorded = recorded.await.map_err(|error| ShipError::Ledger(error.to_string()))?;
         Ok(recorded.map_err(ShipError::Ledger)?)
-    }
-}
-
-async fn open_lanes(
-    connected: &Connected,
-    writers: &mut JoinSet<()>,
-) -> Result<BTreeMap<Lane, mpsc::Sender<Bytes>>, Failure> {
-    let mut lanes = BTreeMap::new();
-    for lane in Lane::ALL {
-        let stream = connected.connection.open_uni().await.map_err(link)?;
-        // Interactive goes first wherever both have something to send.
-        let priority = if lane == Lane::Interactive { 1 } else { 0 };
-        stream.set_priority(priority).map_err(link)?;
-        let (sender, receiver) = mpsc::channel(LANE_QUEUE_FRAMES);
-        writers.spawn(write_frames(stream, receiver));
-        lanes.insert(lane, sender);
-    }
-    Ok(lanes)
-}
-
-async fn write_frames(mut stream: quinn::SendStream, mut frames: mpsc::Receiver<Bytes>) {
-    while let Some(frame) = frames.recv().await {
-        if let Err(error) = stream.write_chunk(frame).await {
-            tracing::debug!(%error, "a lane's stream ended");
-            return;
-        }
-    }
-}
-
-async fn read_messages(mut stream: quinn::RecvStream, out: mpsc::Sender<Result<Message, String>>) {
-    let mut buffer = BytesMut::new();
-    loop {
-        let outcome = match message::decode(&buffer) {
-            Ok(Decoded::Message(message, used)) => {
-                buffer.advance(used);
-                Ok(message)
-            }
-            Ok(Decoded::Ignored(used)) => {
-                buffer.advance(used);
-                continue;
-            }
-            Ok(Decoded::Need(_)) => match stream.read_chunk(limits::MESSAGE_BYTES_MAX, true).await {
-                Ok(Some(chunk)) => {
-                    buffer.extend_from_slice(&chunk.bytes);
-                    continue;
-                }
-                Ok(None) => Err("the hub closed the connection".to_owned()),
-                Err(error) => Err(format!("the connection was lost: {error}")),
-            },
-            Err(error) => Err(format!("the hub sent what is no message: {error}")),
-        };
-        let failed = outcome.is_err();
-        if out.send(outcome).await.is_err() || failed {
-            return;
-        }
     }
 }

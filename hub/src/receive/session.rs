@@ -1,21 +1,19 @@
-//! One agent's session: reads its streams, asks the pure machine, stores, acknowledges.
+//! One agent's session: hears what its link brings, asks the pure machine, stores, acknowledges.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
-use certus_protocol::frame::{self, HEADER_BYTES, Header};
+use certus_protocol::frame::Header;
 use certus_protocol::ids::{ContentHash, Lane, Seq, SourceId};
-use certus_protocol::limits as wire;
-use certus_protocol::message::{self, Decoded, GoodbyeReason, Message};
+use certus_protocol::message::{GoodbyeReason, Message};
 use certus_protocol::session::HubSession;
 use certus_protocol::session::hub::{Action, Peer, Stored};
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Receive;
+use super::link::{Frame, Heard, Link};
 use crate::limits;
 use crate::raw::LaneId;
 
@@ -25,26 +23,12 @@ const TICK: Duration = Duration::from_secs(1);
 /// After so many frames the cursor is moved.
 const CURSOR_EVERY: u64 = 256;
 
-struct Frame {
-    header: Header,
-    hash: ContentHash,
-    bytes: Bytes,
-}
-
-enum Heard {
-    Message(Message),
-    Frame(Frame),
-    /// What came is not of the protocol.
-    Wrong(String),
-    /// The agent closed the connection.
-    Gone,
-}
-
 struct Session<'a> {
     receive: &'a Receive,
     peer: Peer,
     machine: HubSession,
-    control: quinn::SendStream,
+    link: Link,
+    stored: u64,
     stores: JoinSet<(Header, ContentHash, Stored)>,
     held: HashSet<SourceId>,
     remembered: Vec<(Lane, Seq)>,
@@ -55,21 +39,17 @@ struct Session<'a> {
 /// Serves a session to its end.
 pub(super) async fn run(
     receive: &Receive,
-    connection: &quinn::Connection,
+    link: Link,
     peer: Peer,
     stop: CancellationToken,
 ) -> Result<(), String> {
-    let (control, control_in) = connection.accept_bi().await.map_err(|error| error.to_string())?;
-    let (heard_in, mut heard) = mpsc::channel(limits::SESSION_QUEUE_FRAMES);
-    let mut readers = JoinSet::new();
-    readers.spawn(read_messages(control_in, heard_in.clone()));
-    readers.spawn(read_lanes(connection.clone(), heard_in));
     let began = Instant::now();
     let mut session = Session {
         receive,
         machine: HubSession::new(peer.clone(), 0),
         peer,
-        control,
+        link,
+        stored: 0,
         stores: JoinSet::new(),
         held: HashSet::new(),
         remembered: Vec::new(),
@@ -77,28 +57,19 @@ pub(super) async fn run(
         ended: None,
     };
     receive.metrics.session_opened();
-    let outcome = session.converse(&mut heard, &stop, began).await;
+    let outcome = session.converse(&stop, began).await;
     receive.metrics.session_closed();
-    readers.shutdown().await;
     while session.stores.join_next().await.is_some() {}
     session.remember(0).await;
     if let Some(reason) = session.ended {
         tracing::info!(agent.id = %session.peer.agent, ?reason, "a session ended");
     }
-    drop(session.control.finish());
-    // What was said last must have left before the connection is closed.
-    drop(tokio::time::timeout(Duration::from_millis(500), session.control.stopped()).await);
-    connection.close(quinn::VarInt::from_u32(0), b"");
+    session.link.close().await;
     outcome
 }
 
 impl Session<'_> {
-    async fn converse(
-        &mut self,
-        heard: &mut mpsc::Receiver<Heard>,
-        stop: &CancellationToken,
-        began: Instant,
-    ) -> Result<(), String> {
+    async fn converse(&mut self, stop: &CancellationToken, began: Instant) -> Result<(), String> {
         let mut ticks = tokio::time::interval(TICK);
         while self.ended.is_none() {
             let room = self.stores.len() < limits::STORES_IN_FLIGHT;
@@ -114,7 +85,7 @@ impl Session<'_> {
                     self.stored(&header, hash, outcome).await?;
                 }
                 () = sleep_until(ack_due), if ack_due.is_some() => self.flush_acks().await?,
-                next = heard.recv(), if room => self.heard(next.unwrap_or(Heard::Gone)).await?,
+                next = self.link.heard.recv(), if room => self.heard(next.unwrap_or(Heard::Gone)).await?,
                 _ = ticks.tick() => {
                     let actions = self.machine.tick(began.elapsed().as_millis() as u64);
                     self.act(actions, None).await?;
@@ -154,7 +125,7 @@ impl Session<'_> {
                     if matches!(message, Message::Nack(_)) {
                         self.receive.metrics.frame_refused();
                     }
-                    self.control.write_all(&message.encode()).await.map_err(|error| error.to_string())?;
+                    self.link.say(message).await?;
                 }
                 Action::Load(epoch) => match self.receive.known(&self.peer, epoch).await {
                     Ok(Some(known)) => actions.extend(self.machine.known(known)),
@@ -181,8 +152,9 @@ impl Session<'_> {
         self.receive.hold(&frame.header, &mut self.held).await.map_err(|error| error.to_string())?;
         let receive = self.receive.clone();
         self.stores.spawn(async move {
-            let Frame { header, hash, bytes } = frame;
+            let Frame { header, hash, bytes, held } = frame;
             let outcome = receive.store(&header, hash, bytes).await;
+            drop(held);
             (header, hash, outcome)
         });
         Ok(())
@@ -192,6 +164,10 @@ impl Session<'_> {
         let actions = self.machine.stored(header, hash, outcome);
         self.act(actions, None).await?;
         if outcome == Stored::Durable {
+            self.stored += 1;
+            if self.stored == limits::FRAMES_BEFORE_GROWTH {
+                self.link.grow();
+            }
             self.receive.queue.publish(LaneId::of(header)).await;
             self.ack_due.get_or_insert_with(|| Instant::now() + ACK_DELAY);
         }
@@ -237,74 +213,4 @@ async fn sleep_until(at: Option<Instant>) {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
-}
-
-async fn read_messages(mut stream: quinn::RecvStream, out: mpsc::Sender<Heard>) {
-    let mut buffer = BytesMut::new();
-    loop {
-        let heard = match message::decode(&buffer) {
-            Ok(Decoded::Message(message, used)) => {
-                buffer.advance(used);
-                Heard::Message(message)
-            }
-            Ok(Decoded::Ignored(used)) => {
-                buffer.advance(used);
-                continue;
-            }
-            Ok(Decoded::Need(_)) => match stream.read_chunk(wire::MESSAGE_BYTES_MAX, true).await {
-                Ok(Some(chunk)) => {
-                    buffer.extend_from_slice(&chunk.bytes);
-                    continue;
-                }
-                Ok(None) | Err(_) => Heard::Gone,
-            },
-            Err(error) => Heard::Wrong(error.to_string()),
-        };
-        let last = matches!(heard, Heard::Gone | Heard::Wrong(_));
-        if out.send(heard).await.is_err() || last {
-            return;
-        }
-    }
-}
-
-async fn read_lanes(connection: quinn::Connection, out: mpsc::Sender<Heard>) {
-    let mut lanes = JoinSet::new();
-    while let Ok(stream) = connection.accept_uni().await {
-        lanes.spawn(read_frames(stream, out.clone()));
-        if lanes.len() > wire::SESSION_LANES_MAX {
-            drop(out.send(Heard::Wrong("too many streams".to_owned())).await);
-            return;
-        }
-    }
-}
-
-async fn read_frames(mut stream: quinn::RecvStream, out: mpsc::Sender<Heard>) {
-    loop {
-        let heard = match read_frame(&mut stream).await {
-            Ok(Some(frame)) => Heard::Frame(frame),
-            Ok(None) => return,
-            Err(what) => Heard::Wrong(what),
-        };
-        let last = matches!(heard, Heard::Wrong(_));
-        if out.send(heard).await.is_err() || last {
-            return;
-        }
-    }
-}
-
-/// The next frame; `None` where the stream ends or the connection is lost between or in frames.
-async fn read_frame(stream: &mut quinn::RecvStream) -> Result<Option<Frame>, String> {
-    let mut head = [0; HEADER_BYTES];
-    if stream.read_exact(&mut head).await.is_err() {
-        return Ok(None);
-    }
-    // The lengths are checked here, before anything is allocated.
-    let header = Header::parse(&head).map_err(|error| error.to_string())?;
-    let mut bytes = BytesMut::zeroed(header.frame_bytes());
-    bytes[..HEADER_BYTES].copy_from_slice(&head);
-    if stream.read_exact(&mut bytes[HEADER_BYTES..]).await.is_err() {
-        return Ok(None);
-    }
-    frame::split(&bytes).map_err(|error| error.to_string())?;
-    Ok(Some(Frame { header, hash: frame::hash(&head), bytes: bytes.freeze() }))
 }

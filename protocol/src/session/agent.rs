@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{ACK_TIMEOUT_MS, REWINDS_MAX};
+use super::{ACK_TIMEOUT_MS, REWINDS_MAX, SLOWEST_BYTES_PER_MS};
 use crate::ids::{ContentHash, Epoch, Lane, Seq};
 use crate::limits;
 use crate::message::{
@@ -156,12 +156,13 @@ impl AgentSession {
         }
     }
 
-    /// What may be sent now; the interactive lane goes first. `None`: wait for a message or for the spool.
-    pub fn next(&self) -> Option<Next> {
+    /// What may be sent now, in a lane that `can` take more; of two, the interactive one goes first. `None`: wait for a
+    /// message, for the spool or for a lane.
+    pub fn next(&self, can: impl Fn(Lane) -> bool) -> Option<Next> {
         if self.phase != Phase::Open {
             return None;
         }
-        self.lanes.iter().find_map(|(lane, send)| {
+        self.lanes.iter().filter(|(lane, _)| can(**lane)).find_map(|(lane, send)| {
             let frames = (self.credit.frames as usize).saturating_sub(send.in_flight.len());
             let bytes = self.credit.bytes.saturating_sub(send.in_flight_bytes);
             let room = frames > 0 && (bytes > 0 || send.in_flight.is_empty());
@@ -173,6 +174,11 @@ impl AgentSession {
                 bytes_max: bytes,
             })
         })
+    }
+
+    /// Whether nothing is under way that was not acknowledged.
+    pub fn is_idle(&self) -> bool {
+        self.lanes.values().all(|send| send.in_flight.is_empty())
     }
 
     /// A frame that stands for `seq..=through` was handed to the connection.
@@ -195,9 +201,11 @@ impl AgentSession {
 
     /// Time has passed.
     pub fn tick(&mut self, now_ms: u64) -> Vec<Action> {
-        let waiting =
-            self.phase == Phase::Greeting || self.lanes.values().any(|send| !send.in_flight.is_empty());
-        let silent = now_ms.saturating_sub(self.progress_ms) > ACK_TIMEOUT_MS;
+        let waiting = self.phase == Phase::Greeting || !self.is_idle();
+        // Until the next ack, the first frames of both lanes may still have to go through a narrow link.
+        let first = self.lanes.values().filter_map(|send| send.in_flight.front());
+        let narrow_ms: u64 = first.map(|(_, bytes)| bytes / SLOWEST_BYTES_PER_MS).sum();
+        let silent = now_ms.saturating_sub(self.progress_ms) > ACK_TIMEOUT_MS + narrow_ms;
         if self.phase == Phase::Ended || !waiting || !silent {
             return Vec::new();
         }
