@@ -27,6 +27,7 @@ macro_rules! say {
 mod beside;
 mod inspect;
 mod item;
+mod ledger;
 mod rules;
 mod sarif;
 mod scan;
@@ -117,7 +118,7 @@ enum Command {
     Spool(SpoolCommand),
     /// The egress ledger: what left.
     #[command(subcommand)]
-    Ledger(LedgerCommand),
+    Ledger(ledger::LedgerCommand),
     /// The tenant's pseudonym key.
     #[command(subcommand)]
     Key(KeyCommand),
@@ -162,22 +163,6 @@ enum SpoolCommand {
         json: bool,
     },
     /// Read every segment and check every frame.
-    Verify {
-        /// As JSON.
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-enum LedgerCommand {
-    /// List what left, frame by frame.
-    Show {
-        /// As JSON, one frame a line.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Check the whole chain.
     Verify {
         /// As JSON.
         #[arg(long)]
@@ -239,7 +224,7 @@ impl CliError {
             | Self::Enroll(EnrollError::Connect(ConnectError::Unreachable { .. })) => 69,
             Self::Agent(AgentError::Spool(SpoolError::Locked(_))) => 75,
             Self::Agent(AgentError::Identity(IdentityError::NotEnrolled)) | Self::Enroll(_) => 77,
-            Self::Agent(AgentError::Ledger(LedgerError::Chain { .. })) => 65,
+            Self::Agent(AgentError::Ledger(LedgerError::Chain { .. } | LedgerError::Foreign(_))) => 65,
             Self::Agent(_) | Self::Key(_) | Self::Failed(_) => 1,
         }
     }
@@ -298,8 +283,7 @@ async fn configured(
         Command::Status { json } => inspect::status(&config, json),
         Command::Spool(SpoolCommand::Ls { json }) => inspect::spool_ls(&config, json),
         Command::Spool(SpoolCommand::Verify { json }) => inspect::spool_verify(&config, json),
-        Command::Ledger(LedgerCommand::Show { json }) => inspect::ledger_show(&config, json),
-        Command::Ledger(LedgerCommand::Verify { json }) => inspect::ledger_verify(&config, json),
+        Command::Ledger(command) => ledger::run(&config, command),
         Command::Key(command) => pseudonym_key(&config, &command),
         Command::Config(ConfigCommand::Check) => {
             say!("{} is right: {} sources", path.display(), config.sources.len());
@@ -382,7 +366,8 @@ fn duration(text: &str) -> Result<Duration, String> {
         "s" => 1,
         "m" => 60,
         "h" => 3_600,
-        _ => return Err("give a number with s, m or h, such as 10m".to_owned()),
+        "d" => 86_400,
+        _ => return Err("give a number with s, m, h or d, such as 10m".to_owned()),
     };
     let seconds = number.parse::<u64>().ok().and_then(|number| number.checked_mul(scale));
     seconds.map(Duration::from_secs).ok_or_else(|| "too long".to_owned())

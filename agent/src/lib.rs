@@ -9,6 +9,7 @@ pub mod identity;
 pub mod key;
 pub mod ledger;
 pub mod limits;
+pub mod receipt;
 pub mod sanitize;
 pub mod ship;
 pub mod source;

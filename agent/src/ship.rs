@@ -14,15 +14,20 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::identity::Identity;
 use crate::ledger::Ledger;
+use crate::receipt::ReceiptKeys;
 use crate::spool::{Spool, SpoolError};
 
 pub mod backoff;
 pub mod quic;
+mod receipts;
 mod session;
 
 use backoff::Backoff;
 use quic::ConnectError;
 use session::SessionEnd;
+
+/// How long nothing is sent after the ledger could not be written.
+const HELD: Duration = Duration::from_secs(2);
 
 /// What shipping needs.
 pub struct Ship {
@@ -34,6 +39,8 @@ pub struct Ship {
     pub spool: Spool,
     /// Where it is written what leaves.
     pub ledger: Arc<Mutex<Ledger>>,
+    /// Which keys the hub signs receipts with.
+    pub receipt_keys: Arc<Mutex<ReceiptKeys>>,
     /// The pseudonym key in use.
     pub key_id: KeyId,
     /// The policy in use.
@@ -68,9 +75,6 @@ pub enum ShipError {
     /// The spool can't be read.
     #[error(transparent)]
     Spool(#[from] SpoolError),
-    /// The ledger can't be written: nothing may leave.
-    #[error("the egress ledger can't be written, so nothing is sent: {0}")]
-    Ledger(String),
     /// Key and certificate don't fit together.
     #[error("the agent's key and certificate don't fit together: {0}")]
     Tls(#[from] rustls::Error),
@@ -117,6 +121,10 @@ async fn after(ship: &Ship, end: SessionEnd, backoff: &mut Backoff) -> Result<Du
         SessionEnd::Reconnect(reason) => {
             report(ship, &reason);
             Ok(backoff.next_wait())
+        }
+        SessionEnd::Held(reason) => {
+            report(ship, &reason);
+            Ok(HELD)
         }
         SessionEnd::Refused(reason) => {
             report(ship, &reason);

@@ -19,6 +19,7 @@ use crate::objects::folder::Folder;
 use crate::pipeline::Pipeline;
 use crate::quarantine::Quarantine;
 use crate::queue::{Embedded, Queue};
+use crate::receipts::Receipts;
 use crate::receive::{Receive, quic};
 
 /// Why the hub stopped or could not start.
@@ -58,6 +59,8 @@ pub struct Parts {
     pub keys: Keys,
     /// The certificate authority.
     pub authority: Arc<Authority>,
+    /// Signs what is stored.
+    pub receipts: Arc<Receipts>,
 }
 
 impl Parts {
@@ -72,7 +75,8 @@ impl Parts {
         let days = config.agent_certificate_days;
         let authority =
             Authority::open(&config.data_dir, &config.trust_domain, days, objects.clone(), clock.clone())?;
-        Ok(Self { objects, clock, keys, authority: Arc::new(authority) })
+        let receipts = Arc::new(Receipts::open(&config.data_dir, objects.clone(), clock.clone())?);
+        Ok(Self { objects, clock, keys, authority: Arc::new(authority), receipts })
     }
 
     /// The pipeline over these parts.
@@ -127,6 +131,7 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<(), HubErro
     let receive = Receive {
         objects: parts.objects.clone(),
         queue: pipeline.queue.clone(),
+        receipts: parts.receipts.clone(),
         clock: parts.clock.clone(),
         metrics: metrics.clone(),
     };

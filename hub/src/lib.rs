@@ -18,6 +18,7 @@ pub mod pipeline;
 pub mod quarantine;
 pub mod queue;
 pub mod raw;
+pub mod receipts;
 pub mod receive;
 pub mod state;
 

@@ -1,5 +1,7 @@
 //! What the hub holds in memory and takes from outside at the most.
 
+/// Findings that an agent's ledger was cut or rewritten that are remembered.
+pub const LEDGER_BREAKS_KEPT: usize = 16;
 /// Connections at once at the most.
 pub const CONNECTIONS_MAX: usize = 4_096;
 /// Frames of one session that are being stored at once.

@@ -19,6 +19,7 @@ use crate::events::Metrics;
 use crate::objects::{Condition, Key, Objects, Put};
 use crate::queue::Queue;
 use crate::raw::{self, LaneId};
+use crate::receipts::Receipts;
 use crate::state::{self, StateError};
 
 pub mod quic;
@@ -31,6 +32,8 @@ pub struct Receive {
     pub objects: Arc<dyn Objects>,
     /// Who is told that there is work.
     pub queue: Arc<dyn Queue>,
+    /// Signs what is stored.
+    pub receipts: Arc<Receipts>,
     /// For reports.
     pub clock: Arc<dyn Clock>,
     /// Counts.

@@ -5,6 +5,7 @@
 //! deliberately does no I/O, reads no clock and knows no runtime: whoever owns the socket,
 //! the disk and the time hands bytes, events and instants in.
 
+pub mod bundle;
 mod encoding;
 pub mod enroll;
 pub mod envelope;
@@ -13,4 +14,5 @@ pub mod ids;
 pub mod ledger;
 pub mod limits;
 pub mod message;
+pub mod receipt;
 pub mod session;

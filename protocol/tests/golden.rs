@@ -237,8 +237,9 @@ fn the_ledgers_chain_breaks_where_a_line_was_changed_dropped_or_moved() {
     let row = FrameRow {
         at_ms: 1,
         epoch: 1,
-        lane: "bulk".to_owned(),
+        lane: Lane::Bulk,
         seq: 1,
+        through: None,
         frame: ContentHash([1; 32]),
         bytes: 300,
         source: SourceId([3; 16]),
@@ -257,7 +258,7 @@ fn the_ledgers_chain_breaks_where_a_line_was_changed_dropped_or_moved() {
     let mut chain = Chain::default();
     let begin = Event::Begin { tenant: "acme".to_owned(), agent: AgentId([1; 16]), at_ms: 0 };
     let events = [begin, Event::Frame(row.clone()), Event::Frame(FrameRow { seq: 2, ..row })];
-    let text: Vec<String> = events.into_iter().map(|event| chain.append(event)).collect();
+    let text: Vec<String> = events.iter().map(|event| chain.append(event)).collect();
     assert_golden("ledger", text.concat().as_bytes(), GOLDEN_LEDGER);
 
     let check = |lines: &[&str]| {

@@ -1,18 +1,17 @@
-//! Commands that look at what the agent keeps: status, spool, ledger. They need no running agent and stop none.
+//! Commands that look at what the agent keeps: status and spool. They need no running agent and stop none.
 
 use jiff::Timestamp;
 
 use super::CliError;
 use crate::config::Config;
-use crate::ledger;
 use crate::spool::segment::{self, Segments};
 use crate::status::{self, SourceStatus, Status};
 
-fn failed(error: impl std::fmt::Display) -> CliError {
+pub(super) fn failed(error: impl std::fmt::Display) -> CliError {
     CliError::Failed(error.to_string())
 }
 
-fn at(ms: i64) -> String {
+pub(super) fn at(ms: i64) -> String {
     Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |at| at.to_string())
 }
 
@@ -141,62 +140,4 @@ fn segments(config: &Config) -> Result<Segments, CliError> {
         return Err(CliError::Data(format!("there is no spool at {} yet", config.spool.dir.display())));
     }
     Segments::open(folder).map_err(failed)
-}
-
-pub(super) fn ledger_show(config: &Config, json: bool) -> Result<(), CliError> {
-    let path = ledger_path(config)?;
-    let shown = ledger::rows(&path, |row| {
-        if json {
-            match serde_json::to_string(&row) {
-                Ok(line) => say!("{line}"),
-                Err(error) => tracing::error!(%error, "a row of the ledger can't be shown"),
-            }
-            return;
-        }
-        say!(
-            "{}  {}/{}/{}  source {}  {} bytes  {}",
-            at(row.at_ms),
-            row.epoch,
-            row.lane,
-            row.seq,
-            row.source_name,
-            row.bytes,
-            row.frame
-        );
-        for resource in row.resources {
-            let redacted: Vec<String> =
-                resource.redactions.iter().map(|(type_name, count)| format!("{count} {type_name}")).collect();
-            say!(
-                "    {:?} {} ({} bytes) {}",
-                resource.what,
-                resource.path,
-                resource.size,
-                redacted.join(", ")
-            );
-        }
-    });
-    shown.map_err(|error| CliError::Data(error.to_string()))
-}
-
-pub(super) fn ledger_verify(config: &Config, json: bool) -> Result<(), CliError> {
-    let verified =
-        ledger::verify(&ledger_path(config)?).map_err(|error| CliError::Data(error.to_string()))?;
-    if json {
-        let row = serde_json::json!({
-            "lines": verified.lines, "frames": verified.frames, "head": verified.head,
-        });
-        say!("{row}");
-    } else {
-        say!("{} lines, {} frames, whole; head {}", verified.lines, verified.frames, verified.head);
-    }
-    Ok(())
-}
-
-fn ledger_path(config: &Config) -> Result<std::path::PathBuf, CliError> {
-    let path = ledger::path(&config.state_dir);
-    if path.exists() {
-        Ok(path)
-    } else {
-        Err(CliError::Data(format!("there is no ledger at {} yet: nothing has left", path.display())))
-    }
 }

@@ -1,6 +1,7 @@
 //! One session: carries out what the pure machine decides, between a connection and the spool.
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -16,7 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::quic::{ConnectError, Connected};
+use super::receipts::{ReceiptError, Receipting};
 use super::{Ship, ShipError};
+use crate::ledger::LedgerError;
 use crate::spool::{SpoolError, State, Stored};
 
 /// Frames of a lane that wait for the connection.
@@ -24,11 +27,15 @@ const LANE_QUEUE_FRAMES: usize = 4;
 /// Bytes read from the spool at once; part of the agent's memory budget.
 const READ_BYTES_MAX: u64 = 2 << 20;
 const TICK: Duration = Duration::from_millis(500);
+/// How long a session that is to end waits for the receipt of what was acknowledged.
+const LAST_RECEIPT: Duration = Duration::from_secs(1);
 
 /// How a session ended.
 pub(super) enum SessionEnd {
     /// Connect again after a while.
     Reconnect(String),
+    /// Nothing may leave; try again after a while.
+    Held(String),
     /// Connecting again won't help before a person has done something.
     Refused(String),
     /// Begin a new epoch first.
@@ -48,6 +55,9 @@ struct Session<'a> {
     epoch: Epoch,
     began: Instant,
     paused_until: Option<Instant>,
+    receipts: Receipting,
+    /// Set once the session is to end: until when it waits for a receipt.
+    stopping: Option<Instant>,
     end: Option<SessionEnd>,
 }
 
@@ -66,6 +76,7 @@ pub(super) async fn run(
     match outcome {
         Ok(end) => Ok(end),
         Err(Failure::Ship(error)) => Err(error),
+        Err(Failure::Held(why)) => Ok(SessionEnd::Held(format!("nothing is sent: {why}"))),
         Err(Failure::Link(text)) => {
             // The hub's verdict on a certificate arrives as the reason of the close.
             let text =
@@ -77,6 +88,8 @@ pub(super) async fn run(
 
 enum Failure {
     Ship(ShipError),
+    /// The ledger can't be written.
+    Held(String),
     Link(String),
 }
 
@@ -89,6 +102,21 @@ impl From<ShipError> for Failure {
 impl From<SpoolError> for Failure {
     fn from(error: SpoolError) -> Self {
         Self::Ship(error.into())
+    }
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        Self::Held(error.to_string())
+    }
+}
+
+impl From<ReceiptError> for Failure {
+    fn from(error: ReceiptError) -> Self {
+        match error {
+            ReceiptError::Wrong(_) => Self::Link(error.to_string()),
+            other => Self::Held(other.to_string()),
+        }
     }
 }
 
@@ -115,15 +143,26 @@ async fn converse(
             return Ok(end);
         }
         if session.machine.is_open() && session.lanes.is_empty() {
+            session.confirm_rows().await?;
             session.lanes = open_lanes(connected, writers).await?;
             backoff.reset();
         }
+        if session.may_stop() {
+            let actions = session.machine.stop();
+            session.act(actions).await?;
+            continue;
+        }
         let next = session.ready();
+        let receipt_due = session.receipts.due();
         tokio::select! {
             biased;
-            () = stop.cancelled() => {
-                let actions = session.machine.stop();
-                session.act(actions).await?;
+            () = stop.cancelled(), if session.stopping.is_none() => {
+                session.stopping = Some(Instant::now() + LAST_RECEIPT);
+                session.receipts.hurry();
+            }
+            () = sleep_until(receipt_due) => {
+                let report = session.receipts.report(ship).await?;
+                session.act(vec![Action::Send(report)]).await?;
             }
             message = messages.recv() => {
                 let message = message.ok_or_else(|| Failure::Link("the hub closed the connection".to_owned()))?;
@@ -176,6 +215,8 @@ impl<'a> Session<'a> {
             epoch: state.epoch,
             began: Instant::now(),
             paused_until: None,
+            receipts: Receipting::new(),
+            stopping: None,
             end: None,
         };
         (session, actions)
@@ -185,8 +226,14 @@ impl<'a> Session<'a> {
         self.began.elapsed().as_millis() as u64
     }
 
+    /// Whether the session is to end and no receipt is waited for any more.
+    fn may_stop(&self) -> bool {
+        let waits = self.machine.is_open() && self.receipts.is_behind();
+        self.stopping.is_some_and(|until| !waits || until <= Instant::now())
+    }
+
     fn ready(&self) -> Option<Next> {
-        let paused = self.paused_until.is_some_and(|until| until > Instant::now());
+        let paused = self.paused_until.is_some_and(|until| until > Instant::now()) || self.stopping.is_some();
         if paused { None } else { self.machine.next() }
     }
 
@@ -208,6 +255,9 @@ impl<'a> Session<'a> {
                 link.clock_offset_ms = Some(offset);
                 link.sessions += 1;
             });
+            for lane in &welcome.lanes {
+                self.receipts.acked(lane.lane, lane.through.0);
+            }
         }
         let actions = self.machine.message(message, self.now_ms());
         self.act(actions).await
@@ -235,6 +285,7 @@ impl<'a> Session<'a> {
                         actions = self.machine.mismatched(ack.lane, &why).into();
                     }
                 }
+                Action::Receipted(receipt) => self.receipts.keep(self.ship, receipt).await?,
                 Action::Pause(ms) => self.paused_until = Some(Instant::now() + Duration::from_millis(ms)),
                 Action::PolicyExpected(policy) => {
                     tracing::warn!(expected = %policy.expected, "the hub expects another policy than this agent's");
@@ -252,7 +303,8 @@ impl<'a> Session<'a> {
     }
 
     /// Tells the spool; `Some` says why its own data differ.
-    async fn acked(&self, ack: Ack) -> Result<Option<String>, Failure> {
+    async fn acked(&mut self, ack: Ack) -> Result<Option<String>, Failure> {
+        self.receipts.acked(ack.lane, ack.through.0);
         match self.ship.spool.acked(ack.lane, ack.through, ack.hash).await {
             Ok(()) => Ok(None),
             Err(error @ SpoolError::AckMismatch { .. }) => Ok(Some(error.to_string())),
@@ -298,11 +350,33 @@ impl<'a> Session<'a> {
     async fn record(&self, frames: Vec<Stored>) -> Result<Vec<Stored>, Failure> {
         let ledger = self.ship.ledger.clone();
         let recorded = tokio::task::spawn_blocking(move || {
-            let mut ledger = ledger.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            ledger.record(&frames).map(|()| frames).map_err(|error| error.to_string())
+            let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
+            ledger.record(&frames).map(|()| frames)
         });
-        let recorded = recorded.await.map_err(|error| ShipError::Ledger(error.to_string()))?;
-        Ok(recorded.map_err(ShipError::Ledger)?)
+        let recorded = recorded.await.map_err(|error| Failure::Held(error.to_string()))?;
+        Ok(recorded?)
+    }
+
+    /// Where the ledger's last row of a lane is about another frame than the spool has under its number, as after a
+    /// restored snapshot, what is sent again is recorded again. Frames are chained: the last one stands for all before it.
+    async fn confirm_rows(&self) -> Result<(), Failure> {
+        for lane in Lane::ALL {
+            let recorded = self.ship.ledger.lock().unwrap_or_else(PoisonError::into_inner).recorded(self.epoch, lane);
+            let Some(recorded) = recorded else { continue };
+            let found = self.ship.spool.frames(lane, Seq(recorded.seq - 1), 1).await;
+            let same = found.is_ok_and(|found| found.first().is_some_and(|frame| frame.hash == recorded.frame));
+            if !same {
+                self.ship.ledger.lock().unwrap_or_else(PoisonError::into_inner).forget(self.epoch, lane);
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 
