@@ -247,7 +247,7 @@ async fn confirmed(
     }
 }
 
-async fn open_spool(
+pub(crate) async fn open_spool(
     config: &Config,
     identity: &Identity,
     sanitizer: &Sanitizer,

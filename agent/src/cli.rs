@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use certus_protocol::enroll::JoinToken;
+use certus_protocol::ids::Lane;
 use certus_sanitizer::{Learn, Policy, Profile, PseudonymKey};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
@@ -25,6 +26,7 @@ macro_rules! say {
 }
 
 mod beside;
+mod bundle;
 mod inspect;
 mod item;
 mod ledger;
@@ -168,6 +170,24 @@ enum SpoolCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Write what is in the spool into a signed bundle, to be carried to the hub by hand (`certus-hub import`); the agent may
+    /// run meanwhile.
+    Export {
+        /// Where the bundle is written.
+        #[arg(long)]
+        out: PathBuf,
+        /// Only this lane, interactive or bulk.
+        #[arg(long)]
+        lane: Option<Lane>,
+    },
+    /// Take in the hub's receipts for bundles that were carried there; the agent must not run.
+    Import {
+        /// The receipts, from `certus-hub import --receipts`.
+        receipts: PathBuf,
+        /// The hub's public key (PEM, from `certus-hub receipts key`), where the hub has shown this agent none yet.
+        #[arg(long)]
+        hub_key: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -283,6 +303,10 @@ async fn configured(
         Command::Status { json } => inspect::status(&config, json),
         Command::Spool(SpoolCommand::Ls { json }) => inspect::spool_ls(&config, json),
         Command::Spool(SpoolCommand::Verify { json }) => inspect::spool_verify(&config, json),
+        Command::Spool(SpoolCommand::Export { out, lane }) => bundle::export(&config, &out, lane),
+        Command::Spool(SpoolCommand::Import { receipts, hub_key }) => {
+            bundle::import(&config, &receipts, hub_key.as_deref()).await
+        }
         Command::Ledger(command) => ledger::run(&config, command),
         Command::Key(command) => pseudonym_key(&config, &command),
         Command::Config(ConfigCommand::Check) => {

@@ -1,6 +1,7 @@
 //! certus-agent: source → extract → sanitize → spool → ship, inside the customer's network.
 
 pub mod agent;
+pub mod bundle;
 pub mod cli;
 pub mod clock;
 pub mod config;

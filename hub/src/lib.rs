@@ -10,6 +10,7 @@ pub mod events;
 pub mod findings;
 pub mod golden;
 pub mod hub;
+pub mod import;
 pub mod index;
 pub mod keys;
 pub mod limits;

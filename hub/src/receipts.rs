@@ -129,8 +129,7 @@ impl Receipts {
         Ok(state::read(&self.objects, &ledger_key(tenant, agent)?).await?.unwrap_or_default())
     }
 
-    /// Signs how far lanes are stored, and how the agent's ledger stood, and remembers both. A ledger that contradicts what was
-    /// receipted before is noted first.
+    /// Signs how far lanes of this one's agent and epoch are stored, and how the agent's ledger stood, and remembers both.
     ///
     /// # Errors
     /// The store's; the agent asks again.
@@ -138,11 +137,10 @@ impl Receipts {
         &self,
         lane: &LaneId,
         stands: &[Stands],
-        report: LedgerReport,
+        head: LedgerHead,
         metrics: &Metrics,
     ) -> Result<Vec<Receipt>, StateError> {
         let at_ms = self.clock.now_ms();
-        self.compare(lane, report, metrics).await?;
         let mut signed = Vec::new();
         for Stands { lane: name, through, hash } in stands {
             let statement = Statement {
@@ -152,7 +150,7 @@ impl Receipts {
                 lane: *name,
                 through: through.0,
                 frame: *hash,
-                ledger: Some(report.head),
+                ledger: Some(head),
                 at_ms,
             };
             let signature = self.signer.sign(statement.signed_text().as_bytes());
@@ -170,14 +168,21 @@ impl Receipts {
         if !signed.is_empty() {
             metrics.receipts_signed(signed.len() as u64);
             state::update::<LedgerState>(&self.objects, &ledger_key(&lane.tenant, lane.agent)?, |there| {
-                Some(LedgerState { head: Some(report.head), ..there.unwrap_or_default() })
+                let there = there.unwrap_or_default();
+                // A bundle may tell of an earlier state than the wire did.
+                let later = there.head.is_none_or(|there| there.lines < head.lines);
+                later.then_some(LedgerState { head: Some(head), ..there })
             })
             .await?;
         }
         Ok(signed)
     }
 
-    async fn compare(&self, lane: &LaneId, report: LedgerReport, metrics: &Metrics) -> Result<(), StateError> {
+    /// Notes where what an agent tells of its ledger contradicts what was receipted before.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn compare(&self, lane: &LaneId, report: LedgerReport, metrics: &Metrics) -> Result<(), StateError> {
         let at_ms = self.clock.now_ms();
         let mut found = None;
         state::update::<LedgerState>(&self.objects, &ledger_key(&lane.tenant, lane.agent)?, |there| {

@@ -93,7 +93,7 @@ impl SourceState {
 
 impl Receive {
     /// What is known of an agent that comes with `epoch`; a higher epoch than before is remembered.
-    async fn known(&self, peer: &Peer, epoch: Epoch) -> Result<Option<Known>, StateError> {
+    pub(crate) async fn known(&self, peer: &Peer, epoch: Epoch) -> Result<Option<Known>, StateError> {
         let now_ms = self.clock.now_ms();
         let key = agent_key(&peer.tenant, peer.agent)?;
         let agent = state::update::<AgentState>(&self.objects, &key, |there| {
@@ -140,7 +140,7 @@ impl Receive {
     }
 
     /// Moves the cursor's received end; lazily, since the listing finds what it does not say.
-    async fn remember(&self, lane: &LaneId, through: Seq, hash: ContentHash) -> Result<(), StateError> {
+    pub(crate) async fn remember(&self, lane: &LaneId, through: Seq, hash: ContentHash) -> Result<(), StateError> {
         state::update::<Cursor>(&self.objects, &cursor_key(lane)?, |there| {
             let there = there.unwrap_or_default();
             (there.received < through.0).then_some(Cursor { received: through.0, hash, ..there })
@@ -150,7 +150,7 @@ impl Receive {
     }
 
     /// Puts a frame into `raw/` unless it is there.
-    async fn store(&self, header: &Header, hash: ContentHash, bytes: Bytes) -> Stored {
+    pub(crate) async fn store(&self, header: &Header, hash: ContentHash, bytes: Bytes) -> Stored {
         let outcome = self.try_store(header, hash, bytes).await;
         outcome.unwrap_or_else(|error| {
             tracing::warn!(agent.id = %header.agent, %error, "a frame could not be stored");
@@ -178,7 +178,7 @@ impl Receive {
     }
 
     /// Enters the agent's epoch as holder of a source, once a session and source.
-    async fn hold(&self, header: &Header, held: &mut HashSet<SourceId>) -> Result<(), StateError> {
+    pub(crate) async fn hold(&self, header: &Header, held: &mut HashSet<SourceId>) -> Result<(), StateError> {
         if held.contains(&header.source) || header.source == SourceId([0; 16]) {
             return Ok(());
         }

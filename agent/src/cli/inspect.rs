@@ -134,7 +134,7 @@ pub(super) fn spool_verify(config: &Config, json: bool) -> Result<(), CliError> 
     Ok(())
 }
 
-fn segments(config: &Config) -> Result<Segments, CliError> {
+pub(super) fn segments(config: &Config) -> Result<Segments, CliError> {
     let folder = segment::folder(&config.spool.dir);
     if !folder.exists() {
         return Err(CliError::Data(format!("there is no spool at {} yet", config.spool.dir.display())));

@@ -214,8 +214,9 @@ impl Session<'_> {
         let stands: Vec<Stands> = stands.collect();
         let (tenant, agent, epoch) = (self.peer.tenant.clone(), self.peer.agent, self.machine.epoch());
         let of = LaneId { tenant, agent, epoch, lane: Lane::Bulk };
-        let signed = self.receive.receipts.sign(&of, &stands, report, &self.receive.metrics).await;
-        let signed = signed.map_err(|error| error.to_string())?;
+        let (receipts, metrics) = (&self.receive.receipts, &self.receive.metrics);
+        receipts.compare(&of, report, metrics).await.map_err(|error| error.to_string())?;
+        let signed = receipts.sign(&of, &stands, report.head, metrics).await.map_err(|error| error.to_string())?;
         self.receipted.extend(stands.iter().map(|stands| (stands.lane, stands.through)));
         Ok(signed.into_iter().map(|receipt| Action::Send(Message::Receipt(receipt))).collect())
     }
