@@ -54,7 +54,9 @@ pub enum BundleError {
     #[error("the spool holds no frame")]
     Empty,
     /// A frame is gone that was there: the hub acknowledged it meanwhile; make the bundle again.
-    #[error("frame {1} of lane {0} can't be read any more; make the bundle again, or check `certus-agent spool verify`")]
+    #[error(
+        "frame {1} of lane {0} can't be read any more; make the bundle again, or check `certus-agent spool verify`"
+    )]
     Gone(Lane, Seq),
     /// The ledger can't be written: nothing may leave.
     #[error(transparent)]
@@ -87,7 +89,8 @@ pub fn export(
     let signer = signer(identity)?;
     let (epoch, lanes) = frames(spooled)?;
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut draft = BufWriter::with_capacity(1 << 20, tempfile::NamedTempFile::new_in(folder).map_err(failed)?);
+    let mut draft =
+        BufWriter::with_capacity(1 << 20, tempfile::NamedTempFile::new_in(folder).map_err(failed)?);
     let hub = ContentHash::of(identity.roots.first().ok_or(BundleError::Key)?);
     let chain_der = identity.chain.iter().map(|der| der.to_vec()).collect();
     let (tenant, agent) = (identity.tenant.to_string(), identity.agent);
@@ -118,12 +121,13 @@ pub fn export(
     Ok(Exported { frames, bytes: file.metadata().map_err(failed)?.len() })
 }
 
-/// The frames of the present epoch by lane and number. Where a number was written twice the one counts that the others are
-/// chained to: what was never accepted may still lie in a segment.
+/// The frames of the present epoch by lane and number. What was written and never accepted may still lie in a segment, before
+/// what took its number.
 fn frames(spooled: &Spooled) -> Result<(Epoch, BTreeMap<Lane, BTreeMap<Seq, Pointer>>), BundleError> {
     let text = std::fs::read_to_string(&spooled.epoch_file).map_err(BundleError::Spool)?;
     let epoch = text.trim().parse().map(Epoch);
-    let epoch = epoch.map_err(|error| BundleError::Spool(io::Error::new(io::ErrorKind::InvalidData, error)))?;
+    let epoch =
+        epoch.map_err(|error| BundleError::Spool(io::Error::new(io::ErrorKind::InvalidData, error)))?;
     let mut lanes: BTreeMap<Lane, BTreeMap<Seq, Pointer>> = BTreeMap::new();
     for (number, _) in spooled.segments.list().map_err(BundleError::Spool)? {
         let scanned = match spooled.segments.scan(number) {
@@ -156,10 +160,12 @@ fn read(segments: &Segments, lane: Lane, group: &[(Seq, Pointer)]) -> Result<Vec
 
 fn signer(identity: &Identity) -> Result<EcdsaKeyPair, BundleError> {
     let PrivateKeyDer::Pkcs8(key) = identity.key() else { return Err(BundleError::Key) };
-    EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, key.secret_pkcs8_der()).map_err(|_| BundleError::Key)
+    EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, key.secret_pkcs8_der())
+        .map_err(|_| BundleError::Key)
 }
 
 fn sign(signer: &EcdsaKeyPair, trailer: &Trailer) -> Result<Signature, BundleError> {
-    let signed = signer.sign(&SystemRandom::new(), &bundle::signed_bytes(trailer)).map_err(|_| BundleError::Key)?;
+    let signed =
+        signer.sign(&SystemRandom::new(), &bundle::signed_bytes(trailer)).map_err(|_| BundleError::Key)?;
     Ok(Signature(std::array::from_fn(|i| signed.as_ref()[i])))
 }

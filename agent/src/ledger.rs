@@ -110,7 +110,12 @@ impl Ledger {
     ///
     /// # Errors
     /// The file can't be written, it was changed, or it is another agent's.
-    pub fn open(folder: &Path, tenant: &Tenant, agent: AgentId, clock: Arc<dyn Clock>) -> Result<Self, LedgerError> {
+    pub fn open(
+        folder: &Path,
+        tenant: &Tenant,
+        agent: AgentId,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, LedgerError> {
         let failed = |cause| io_error(folder, cause);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
         let mut options = OpenOptions::new();
@@ -229,15 +234,22 @@ impl Ledger {
                 fs::remove_file(path).map_err(|cause| io_error(path, cause))?;
                 continue;
             };
-            let (mut lines, mut known) = (Lines::open(path)?, Known { chain: Chain::after(start), ..Known::default() });
+            let (mut lines, mut known) =
+                (Lines::open(path)?, Known { chain: Chain::after(start), ..Known::default() });
             while let Some(entry) = lines.next(&mut known.chain)? {
                 self.is_ours(&entry.event)?;
                 known.take_in(&entry.event);
             }
-            let file = OpenOptions::new().read(true).write(true).open(path).map_err(|cause| io_error(path, cause))?;
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .open(path)
+                .map_err(|cause| io_error(path, cause))?;
             if file.metadata().map_err(|cause| io_error(path, cause))?.len() > lines.whole {
                 tracing::warn!("ledger: a line that was cut short is taken away; its frame had not left");
-                file.set_len(lines.whole).and_then(|()| file.sync_all()).map_err(|cause| io_error(path, cause))?;
+                file.set_len(lines.whole)
+                    .and_then(|()| file.sync_all())
+                    .map_err(|cause| io_error(path, cause))?;
             }
             self.tail = Some(Tail { file, number: *number, bytes: lines.whole });
             self.known = known;
@@ -278,7 +290,8 @@ impl Ledger {
         if full {
             self.tail = Some(self.create(before + 1, &text)?);
         } else if let Some(tail) = &mut self.tail {
-            let written = tail.file.write_all_at(text.as_bytes(), tail.bytes).and_then(|()| tail.file.sync_data());
+            let written =
+                tail.file.write_all_at(text.as_bytes(), tail.bytes).and_then(|()| tail.file.sync_data());
             if let Err(cause) = written {
                 // Without this the next start would find whole lines of frames that did not leave; that is no harm.
                 drop(tail.file.set_len(tail.bytes));

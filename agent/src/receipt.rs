@@ -36,7 +36,8 @@ pub fn is_signed(receipt: &Receipt) -> bool {
 /// It can't be read, or holds something else.
 pub fn keys_in(path: &Path) -> io::Result<Vec<ReceiptKey>> {
     let text = fs::read(path)?;
-    let wrong = || io::Error::new(io::ErrorKind::InvalidData, "holds something else than Ed25519 public keys in PEM");
+    let wrong =
+        || io::Error::new(io::ErrorKind::InvalidData, "holds something else than Ed25519 public keys in PEM");
     let keys: Option<Vec<ReceiptKey>> = SubjectPublicKeyInfoDer::pem_slice_iter(&text)
         .map(|der| der.ok().and_then(|der| key_of_der(&der)))
         .collect();

@@ -271,7 +271,8 @@ async fn agents(config: &Config, json: bool) -> Result<(), CliError> {
             });
             say!("{}  {:<16}  {:<24}  {seen}", agent.agent, agent.tenant, agent.label);
             for (at_ms, what) in &ledger.breaks {
-                let at = jiff::Timestamp::from_millisecond(*at_ms).map_or(at_ms.to_string(), |at| at.to_string());
+                let at =
+                    jiff::Timestamp::from_millisecond(*at_ms).map_or(at_ms.to_string(), |at| at.to_string());
                 say!("    its egress ledger was cut or rewritten, found {at}: {what}");
             }
         }

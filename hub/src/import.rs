@@ -14,7 +14,9 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use certus_protocol::bundle::{self, BundleError, Head, Item, Reader, Trailer};
 use certus_protocol::frame::Header;
 use certus_protocol::ids::{AgentId, ContentHash, Epoch, KeyId, Lane, PolicyHash, Signature};
-use certus_protocol::message::{Goodbye, Hello, Message, Nack, NackReason, WIRE_VERSION_MAX, WIRE_VERSION_MIN};
+use certus_protocol::message::{
+    Goodbye, Hello, Message, Nack, NackReason, WIRE_VERSION_MAX, WIRE_VERSION_MIN,
+};
 use certus_protocol::receipt::Receipt;
 use certus_protocol::session::HubSession;
 use certus_protocol::session::hub::{Action, Peer};
@@ -183,16 +185,22 @@ fn said(actions: &[Action]) -> String {
 
 /// Whether the frame is to be stored.
 fn stores(actions: &[Action], header: &Header) -> Result<bool, ImportError> {
-    let refused = |what: &str| Err(ImportError::Refused(format!("frame {} of lane {}: {what}", header.seq, header.lane)));
+    let refused = |what: &str| {
+        Err(ImportError::Refused(format!("frame {} of lane {}: {what}", header.seq, header.lane)))
+    };
     for action in actions {
         match action {
             Action::Store => return Ok(true),
             Action::Send(Message::Nack(Nack { reason, .. })) => {
                 return refused(match reason {
-                    NackReason::OutOfOrder => "frames before it are missing here; import the bundle that holds them first",
+                    NackReason::OutOfOrder => {
+                        "frames before it are missing here; import the bundle that holds them first"
+                    }
                     NackReason::Fork => "another frame with its number is stored here",
                     NackReason::Retry => "the store does not answer; import the bundle again",
-                    NackReason::Damaged | NackReason::NotYours => "it is not of the agent that made the bundle",
+                    NackReason::Damaged | NackReason::NotYours => {
+                        "it is not of the agent that made the bundle"
+                    }
                 });
             }
             Action::End(_) => return refused(&said(actions)),

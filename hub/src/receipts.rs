@@ -91,7 +91,12 @@ impl Receipts {
     ///
     /// # Errors
     /// The store's.
-    pub async fn last(&self, tenant: &Tenant, agent: AgentId, epoch: Epoch) -> Result<Vec<Receipt>, StateError> {
+    pub async fn last(
+        &self,
+        tenant: &Tenant,
+        agent: AgentId,
+        epoch: Epoch,
+    ) -> Result<Vec<Receipt>, StateError> {
         let mut found = Vec::new();
         for lane in Lane::ALL {
             let id = LaneId { tenant: tenant.clone(), agent, epoch, lane };
@@ -158,10 +163,10 @@ impl Receipts {
             let receipt = Receipt { statement, key: self.key, signature };
             let key = receipt_key(&LaneId { lane: *name, ..lane.clone() })?;
             // One session holds an agent; of two writers either receipt is right.
-            let bytes = Bytes::from(serde_json::to_vec(&receipt).map_err(|error| StateError::Damaged {
-                key: key.clone(),
-                cause: error.to_string(),
-            })?);
+            let bytes = Bytes::from(
+                serde_json::to_vec(&receipt)
+                    .map_err(|error| StateError::Damaged { key: key.clone(), cause: error.to_string() })?,
+            );
             let _written = self.objects.put(&key, bytes, Condition::Always).await?;
             signed.push(receipt);
         }
@@ -182,7 +187,12 @@ impl Receipts {
     ///
     /// # Errors
     /// The store's.
-    pub async fn compare(&self, lane: &LaneId, report: LedgerReport, metrics: &Metrics) -> Result<(), StateError> {
+    pub async fn compare(
+        &self,
+        lane: &LaneId,
+        report: LedgerReport,
+        metrics: &Metrics,
+    ) -> Result<(), StateError> {
         let at_ms = self.clock.now_ms();
         let mut found = None;
         state::update::<LedgerState>(&self.objects, &ledger_key(&lane.tenant, lane.agent)?, |there| {

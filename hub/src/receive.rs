@@ -140,7 +140,12 @@ impl Receive {
     }
 
     /// Moves the cursor's received end; lazily, since the listing finds what it does not say.
-    pub(crate) async fn remember(&self, lane: &LaneId, through: Seq, hash: ContentHash) -> Result<(), StateError> {
+    pub(crate) async fn remember(
+        &self,
+        lane: &LaneId,
+        through: Seq,
+        hash: ContentHash,
+    ) -> Result<(), StateError> {
         state::update::<Cursor>(&self.objects, &cursor_key(lane)?, |there| {
             let there = there.unwrap_or_default();
             (there.received < through.0).then_some(Cursor { received: through.0, hash, ..there })

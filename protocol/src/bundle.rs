@@ -220,7 +220,8 @@ impl Reader {
     /// Where it is handed another number of bytes.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<Item, BundleError> {
         assert_eq!(bytes.len(), self.need(), "a reader is fed what it needs");
-        let of_content = matches!(self.step, Step::Prefix | Step::Head(_) | Step::FrameHead(_) | Step::FrameBody(..));
+        let of_content =
+            matches!(self.step, Step::Prefix | Step::Head(_) | Step::FrameHead(_) | Step::FrameBody(..));
         if of_content {
             self.content.update(bytes);
         }
@@ -273,7 +274,9 @@ impl Reader {
         let (header, _) = frame::split(&bytes).map_err(|cause| self.wrong_frame(cause))?;
         let hash = frame::hash(&bytes);
         let ours = self.head.as_ref().is_some_and(|head| {
-            head.tenant == header.tenant.as_str() && head.agent == header.agent && head.epoch == header.epoch.0
+            head.tenant == header.tenant.as_str()
+                && head.agent == header.agent
+                && head.epoch == header.epoch.0
         });
         if !ours {
             return Err(BundleError::Foreign(self.spans.frames + 1));
@@ -285,7 +288,11 @@ impl Reader {
     fn trailer(&self, trailer: Trailer) -> Result<Trailer, BundleError> {
         let content = ContentHash(*self.content.finalize().as_bytes());
         let told = (trailer.content, trailer.frames, &trailer.lanes);
-        if told == (content, self.spans.frames, &self.spans.lanes) { Ok(trailer) } else { Err(BundleError::Content) }
+        if told == (content, self.spans.frames, &self.spans.lanes) {
+            Ok(trailer)
+        } else {
+            Err(BundleError::Content)
+        }
     }
 
     fn wrong_frame(&self, cause: FrameError) -> BundleError {

@@ -25,10 +25,12 @@ pub(super) fn export(config: &Config, out: &Path, lane: Option<Lane>) -> Result<
         Ledger::open(&folder, &identity.tenant, identity.agent, clock.clone()).map_err(AgentError::from)?;
     let epoch = crate::identity::epoch_file(&config.state_dir);
     let spooled = bundle::Spooled { segments: segments(config)?, epoch_file: epoch, lane };
-    let exported = bundle::export(&spooled, &identity, &mut ledger, out, clock.now_ms()).map_err(|error| match error {
-        BundleError::Out { .. } => CliError::Output(error.to_string()),
-        other => CliError::Data(other.to_string()),
-    })?;
+    let exported = bundle::export(&spooled, &identity, &mut ledger, out, clock.now_ms()).map_err(
+        |error| match error {
+            BundleError::Out { .. } => CliError::Output(error.to_string()),
+            other => CliError::Data(other.to_string()),
+        },
+    )?;
     say!("{} frames, {} bytes, in {}", exported.frames, exported.bytes, out.display());
     Ok(())
 }
@@ -45,7 +47,9 @@ pub(super) async fn import(config: &Config, path: &Path, hub_key: Option<&Path>)
     let receipts = receipt::receipts_in(path).map_err(|error| wrong(error.to_string()))?;
     for receipt in &receipts {
         if !keys.contains(&receipt.key) {
-            return Err(wrong("is signed with a key that the hub has not shown this agent; --hub-key names it".to_owned()));
+            return Err(wrong(
+                "is signed with a key that the hub has not shown this agent; --hub-key names it".to_owned(),
+            ));
         }
         if !receipt::is_signed(receipt) {
             return Err(wrong("holds a receipt whose signature is wrong".to_owned()));
@@ -59,10 +63,12 @@ pub(super) async fn import(config: &Config, path: &Path, hub_key: Option<&Path>)
 
 async fn take_in(config: &Config, identity: &Identity, receipts: &[Receipt]) -> Result<(), CliError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let sanitizer = certus_sanitizer::Sanitizer::new(&config.policy, key::load_or_make(&config.state_dir)?).map_err(failed)?;
+    let sanitizer = certus_sanitizer::Sanitizer::new(&config.policy, key::load_or_make(&config.state_dir)?)
+        .map_err(failed)?;
     let spool = agent::open_spool(config, identity, &sanitizer, clock.clone()).await?;
     let folder = ledger::folder(&config.state_dir);
-    let mut ledger = Ledger::open(&folder, &identity.tenant, identity.agent, clock).map_err(AgentError::from)?;
+    let mut ledger =
+        Ledger::open(&folder, &identity.tenant, identity.agent, clock).map_err(AgentError::from)?;
     let mut known = ReceiptKeys::load(&config.state_dir).map_err(failed)?;
     let epoch = spool.state().borrow().epoch;
     for receipt in receipts {

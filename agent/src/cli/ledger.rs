@@ -97,7 +97,19 @@ struct Row<'a> {
 
 impl Row<'_> {
     const COLUMNS: [&'static str; 14] = [
-        "at", "epoch", "lane", "seq", "frame", "source", "what", "path", "bytes", "hash", "taken_out", "policy", "key",
+        "at",
+        "epoch",
+        "lane",
+        "seq",
+        "frame",
+        "source",
+        "what",
+        "path",
+        "bytes",
+        "hash",
+        "taken_out",
+        "policy",
+        "key",
         "document",
     ];
 }
@@ -115,17 +127,23 @@ enum Paths {
 pub(super) fn run(config: &Config, command: LedgerCommand) -> Result<(), CliError> {
     let folder = ledger::folder(&config.state_dir);
     if files::list(&folder).map_err(failed)?.is_empty() {
-        return Err(CliError::Data(format!("there is no ledger at {} yet: nothing has left", folder.display())));
+        return Err(CliError::Data(format!(
+            "there is no ledger at {} yet: nothing has left",
+            folder.display()
+        )));
     }
     match command {
         LedgerCommand::Show { which, json } => show(config, &folder, which, json),
         LedgerCommand::Export { which, format } => export(config, &folder, which, format),
         LedgerCommand::Verify { hub_key, receipts, json } => {
             let keys = match hub_key {
-                Some(path) => receipt::keys_in(&path).map_err(|error| in_file(&path, &error))?.into_iter().collect(),
+                Some(path) => {
+                    receipt::keys_in(&path).map_err(|error| in_file(&path, &error))?.into_iter().collect()
+                }
                 None => ReceiptKeys::load(&config.state_dir).map_err(failed)?.all(),
             };
-            let receipts = receipts.map(|path| receipt::receipts_in(&path).map_err(|error| in_file(&path, &error)));
+            let receipts =
+                receipts.map(|path| receipt::receipts_in(&path).map_err(|error| in_file(&path, &error)));
             checked(&folder, &Against { keys, receipts: receipts.transpose()?.unwrap_or_default() }, json)
         }
     }
@@ -142,7 +160,11 @@ fn checked(folder: &Path, against: &Against, json: bool) -> Result<(), CliError>
         return Ok(());
     }
     say!("{} lines, {} frames, whole; head {}", verified.lines, verified.frames, verified.head);
-    say!("{} receipts of the hub, right; the last covers line {}", verified.receipts, verified.receipted_lines);
+    say!(
+        "{} receipts of the hub, right; the last covers line {}",
+        verified.receipts,
+        verified.receipted_lines
+    );
     if verified.compared > 0 {
         say!("agrees with {} receipts that the hub keeps", verified.compared);
     }
@@ -156,7 +178,14 @@ fn show(config: &Config, folder: &Path, which: Which, json: bool) -> Result<(), 
             return Ok(());
         }
         let (time, source) = (at(row.at_ms), &row.source_name);
-        say!("{time}  {}/{}/{}  source {source}  {} bytes  {}", row.epoch, row.lane, row.seq, row.bytes, row.frame);
+        say!(
+            "{time}  {}/{}/{}  source {source}  {} bytes  {}",
+            row.epoch,
+            row.lane,
+            row.seq,
+            row.bytes,
+            row.frame
+        );
         for resource in &row.resources {
             let (what, taken_out) = (what(resource), taken_out(resource));
             say!("    {what} {} ({} bytes) {taken_out}", resource.path, resource.size);
@@ -298,7 +327,8 @@ fn since_ms(text: &str) -> Result<i64, String> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time.as_millisecond());
     }
-    let ago = super::duration(text).map_err(|_| "give a time such as 2026-01-31T08:00:00Z, or how long ago, such as 36h or 7d")?;
+    let ago = super::duration(text)
+        .map_err(|_| "give a time such as 2026-01-31T08:00:00Z, or how long ago, such as 36h or 7d")?;
     Ok(SystemClock.now_ms() - ago.as_millis() as i64)
 }
 

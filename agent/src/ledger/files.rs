@@ -55,7 +55,10 @@ pub fn walk(
     for (expected, (number, path)) in (1u32..).zip(&files) {
         if *number != expected {
             let path = self::path(folder, expected);
-            return Err(io_error(&path, io::Error::new(io::ErrorKind::NotFound, "this file of the ledger is missing")));
+            return Err(io_error(
+                &path,
+                io::Error::new(io::ErrorKind::NotFound, "this file of the ledger is missing"),
+            ));
         }
         let mut lines = Lines::open(path)?;
         let mut first = true;

@@ -12,7 +12,9 @@ use crate::spool::Stored;
 pub(super) fn of(stored: &Stored, at_ms: i64) -> Result<FrameRow, FrameError> {
     let (header, body) = frame::open(&stored.bytes)?;
     let (source_name, resources) = match body {
-        BodyV1::Data { source_name, envelopes } => (source_name, envelopes.into_iter().map(resource_row).collect()),
+        BodyV1::Data { source_name, envelopes } => {
+            (source_name, envelopes.into_iter().map(resource_row).collect())
+        }
         BodyV1::Gap { reason } => {
             let gap = plain(What::Gap, DocumentId([0; 16]));
             (String::new(), vec![ResourceRow { path: reason, ..gap }])
@@ -38,7 +40,9 @@ fn resource_row(envelope: Envelope) -> ResourceRow {
     let id = envelope.document;
     match envelope.body {
         EnvelopeBody::Whole { resource, content } => described(What::Whole, id, resource, content.len()),
-        EnvelopeBody::LastPart { resource, content, .. } => described(What::LastPart, id, resource, content.len()),
+        EnvelopeBody::LastPart { resource, content, .. } => {
+            described(What::LastPart, id, resource, content.len())
+        }
         EnvelopeBody::Part { content, .. } => ResourceRow {
             hash: Some(ContentHash::of(&content)),
             size: content.len() as u64,

@@ -69,11 +69,21 @@ pub fn verify(folder: &Path, against: &Against) -> Result<Verified, LedgerError>
         audit.is_ours(receipt)?;
         audit.line_agrees(folder, head.lines + 1, receipt)?;
         if missing.contains(&named(receipt)) {
-            return Err(contradicted(receipt, "the ledger has no row of that frame: it was cut or rewritten"));
+            return Err(contradicted(
+                receipt,
+                "the ledger has no row of that frame: it was cut or rewritten",
+            ));
         }
     }
     let compared = against.receipts.len();
-    Ok(Verified { lines: head.lines, frames, receipts, head: head.hash, receipted_lines: audit.receipted, compared })
+    Ok(Verified {
+        lines: head.lines,
+        frames,
+        receipts,
+        head: head.hash,
+        receipted_lines: audit.receipted,
+        compared,
+    })
 }
 
 #[derive(Default)]
@@ -110,11 +120,13 @@ impl Audit {
         let rows = self.lanes.get(&(stated.epoch, stated.lane));
         let through = rows.map_or(0, |rows| rows.through);
         if through < stated.through {
-            let what = format!("rows of the lane end without a hole at frame {through}: a frame left without one");
+            let what =
+                format!("rows of the lane end without a hole at frame {through}: a frame left without one");
             return Err(contradicted(receipt, &what));
         }
         let recent = rows.map(|rows| &rows.recent);
-        let mut same = recent.into_iter().flatten().filter(|(number, _)| *number == stated.through).peekable();
+        let mut same =
+            recent.into_iter().flatten().filter(|(number, _)| *number == stated.through).peekable();
         if same.peek().is_some() && !same.any(|(_, hash)| *hash == stated.frame) {
             return Err(contradicted(receipt, "the ledger's row of that frame has another hash"));
         }
@@ -124,16 +136,18 @@ impl Audit {
 
     fn is_ours(&self, receipt: &Receipt) -> Result<(), LedgerError> {
         let stated = &receipt.statement;
-        let ours = self.owner.as_ref().is_some_and(|(tenant, agent)| {
-            *tenant == stated.tenant && *agent == stated.agent
-        });
+        let ours = self
+            .owner
+            .as_ref()
+            .is_some_and(|(tenant, agent)| *tenant == stated.tenant && *agent == stated.agent);
         if ours { Ok(()) } else { Err(contradicted(receipt, "it is about another agent")) }
     }
 
     /// Compares the line that the receipt names; it must be one before line `next`.
     fn line_agrees(&self, folder: &Path, next: u64, receipt: &Receipt) -> Result<(), LedgerError> {
         let Some(stated) = receipt.statement.ledger else { return Ok(()) };
-        let remembered = next.checked_sub(stated.lines).and_then(|back| self.lines.len().checked_sub(back as usize));
+        let remembered =
+            next.checked_sub(stated.lines).and_then(|back| self.lines.len().checked_sub(back as usize));
         let there = match remembered.and_then(|at| self.lines.get(at)) {
             _ if stated.lines >= next => None,
             Some(hash) => Some(*hash),
@@ -143,8 +157,11 @@ impl Audit {
             Some(hash) if hash == stated.hash => Ok(()),
             Some(_) => Err(contradicted(receipt, "the ledger has another line there: it was rewritten")),
             None => {
-                let what =
-                    format!("{} lines stand before, and it names line {}: the tail was cut", next - 1, stated.lines);
+                let what = format!(
+                    "{} lines stand before, and it names line {}: the tail was cut",
+                    next - 1,
+                    stated.lines
+                );
                 Err(contradicted(receipt, &what))
             }
         }
@@ -175,7 +192,8 @@ fn named(receipt: &Receipt) -> (u32, Lane, u64, ContentHash) {
 
 fn signed(receipt: &Receipt, keys: &BTreeSet<ReceiptKey>) -> Result<(), LedgerError> {
     if !keys.contains(&receipt.key) {
-        let what = format!("it is signed with key {}, which is not among those that are trusted", receipt.key);
+        let what =
+            format!("it is signed with key {}, which is not among those that are trusted", receipt.key);
         return Err(contradicted(receipt, &what));
     }
     if receipt::is_signed(receipt) { Ok(()) } else { Err(contradicted(receipt, "its signature is wrong")) }

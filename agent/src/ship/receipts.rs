@@ -115,7 +115,10 @@ impl Receipting {
             if let Some(head) = receipt.statement.ledger
                 && ledger.hash_at(head.lines)? != Some(head.hash)
             {
-                tracing::error!(line = head.lines, "the egress ledger contradicts the hub's receipt: it was cut or rewritten");
+                tracing::error!(
+                    line = head.lines,
+                    "the egress ledger contradicts the hub's receipt: it was cut or rewritten"
+                );
             }
             Ok(ledger.receipt(&receipt, new)?)
         });

@@ -361,10 +361,12 @@ impl<'a> Session<'a> {
     /// restored snapshot, what is sent again is recorded again. Frames are chained: the last one stands for all before it.
     async fn confirm_rows(&self) -> Result<(), Failure> {
         for lane in Lane::ALL {
-            let recorded = self.ship.ledger.lock().unwrap_or_else(PoisonError::into_inner).recorded(self.epoch, lane);
+            let recorded =
+                self.ship.ledger.lock().unwrap_or_else(PoisonError::into_inner).recorded(self.epoch, lane);
             let Some(recorded) = recorded else { continue };
             let found = self.ship.spool.frames(lane, Seq(recorded.seq - 1), 1).await;
-            let same = found.is_ok_and(|found| found.first().is_some_and(|frame| frame.hash == recorded.frame));
+            let same =
+                found.is_ok_and(|found| found.first().is_some_and(|frame| frame.hash == recorded.frame));
             if !same {
                 self.ship.ledger.lock().unwrap_or_else(PoisonError::into_inner).forget(self.epoch, lane);
             }

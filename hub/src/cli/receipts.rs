@@ -82,7 +82,8 @@ pub(super) async fn import(config: &Config, bundle: &Path, receipts: Option<&Pat
         other => CliError::Unknown(format!("{}: {other}", bundle.display())),
     })?;
     if let Some(path) = receipts {
-        write_receipts(path, &imported.receipts).map_err(|error| failed(format!("{}: {error}", path.display())))?;
+        write_receipts(path, &imported.receipts)
+            .map_err(|error| failed(format!("{}: {error}", path.display())))?;
     }
     let (frames, new) = (imported.frames, imported.new);
     say!("{frames} frames of agent {}: {new} new, {} were stored already", imported.agent, frames - new);

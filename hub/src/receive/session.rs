@@ -216,7 +216,8 @@ impl Session<'_> {
         let of = LaneId { tenant, agent, epoch, lane: Lane::Bulk };
         let (receipts, metrics) = (&self.receive.receipts, &self.receive.metrics);
         receipts.compare(&of, report, metrics).await.map_err(|error| error.to_string())?;
-        let signed = receipts.sign(&of, &stands, report.head, metrics).await.map_err(|error| error.to_string())?;
+        let signed =
+            receipts.sign(&of, &stands, report.head, metrics).await.map_err(|error| error.to_string())?;
         self.receipted.extend(stands.iter().map(|stands| (stands.lane, stands.through)));
         Ok(signed.into_iter().map(|receipt| Action::Send(Message::Receipt(receipt))).collect())
     }
