@@ -18,6 +18,7 @@ use crate::config::{Config, SourceConfig, WhenFull};
 use crate::identity::{self, Identity, IdentityError};
 use crate::key::{self, KeyError};
 use crate::ledger::{self, Ledger, LedgerError};
+use crate::receipt::ReceiptKeys;
 use crate::sanitize::{Intake, Shared};
 use crate::ship::pace::Pace;
 use crate::ship::{self, LinkState, Ship, ShipError};
@@ -107,7 +108,11 @@ pub async fn run(config: &Config, mode: Mode, stop: CancellationToken) -> Result
     let sanitizer = Arc::new(Sanitizer::new(&config.policy, key::load_or_make(&config.state_dir)?)?);
     let spool = open_spool(config, &identity, &sanitizer, clock.clone()).await?;
     let ledger =
-        Ledger::open(&ledger::path(&config.state_dir), &identity.tenant, identity.agent, clock.clone())?;
+        Ledger::open(&ledger::folder(&config.state_dir), &identity.tenant, identity.agent, clock.clone())?;
+    let receipt_keys = ReceiptKeys::load(&config.state_dir).map_err(|cause| AgentError::State {
+        path: identity::folder(&config.state_dir).display().to_string(),
+        cause,
+    })?;
     let route = config.link.route(config.hub.as_deref().unwrap_or(&identity.hub))?;
     let (link, link_seen) = watch::channel(LinkState::default());
     let mut reporter = Reporter::new(config, &identity, &route.hub, &sanitizer, clock.clone());
@@ -139,6 +144,7 @@ pub async fn run(config: &Config, mode: Mode, stop: CancellationToken) -> Result
             state_dir: config.state_dir.clone(),
             spool: spool.clone(),
             ledger: Arc::new(Mutex::new(ledger)),
+            receipt_keys: Arc::new(Mutex::new(receipt_keys)),
             key_id: sanitizer.key_id(),
             policy: sanitizer.policy_hash(),
             clock,

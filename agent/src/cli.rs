@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use certus_protocol::enroll::JoinToken;
+use certus_protocol::ids::Lane;
 use certus_sanitizer::{Learn, Policy, Profile, PseudonymKey};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
@@ -25,8 +26,10 @@ macro_rules! say {
 }
 
 mod beside;
+mod bundle;
 mod inspect;
 mod item;
+mod ledger;
 mod rules;
 mod sarif;
 mod scan;
@@ -118,7 +121,7 @@ enum Command {
     Spool(SpoolCommand),
     /// The egress ledger: what left.
     #[command(subcommand)]
-    Ledger(LedgerCommand),
+    Ledger(ledger::LedgerCommand),
     /// The tenant's pseudonym key.
     #[command(subcommand)]
     Key(KeyCommand),
@@ -189,21 +192,23 @@ enum SpoolCommand {
         #[arg(long)]
         json: bool,
     },
-}
-
-#[derive(Debug, Subcommand)]
-enum LedgerCommand {
-    /// List what left, frame by frame.
-    Show {
-        /// As JSON, one frame a line.
+    /// Write what is in the spool into a signed bundle, to be carried to the hub by hand (`certus-hub import`); the agent may
+    /// run meanwhile.
+    Export {
+        /// Where the bundle is written.
         #[arg(long)]
-        json: bool,
+        out: PathBuf,
+        /// Only this lane, interactive or bulk.
+        #[arg(long)]
+        lane: Option<Lane>,
     },
-    /// Check the whole chain.
-    Verify {
-        /// As JSON.
+    /// Take in the hub's receipts for bundles that were carried there; the agent must not run.
+    Import {
+        /// The receipts, from `certus-hub import --receipts`.
+        receipts: PathBuf,
+        /// The hub's public key (PEM, from `certus-hub receipts key`), where the hub has shown this agent none yet.
         #[arg(long)]
-        json: bool,
+        hub_key: Option<PathBuf>,
     },
 }
 
@@ -261,7 +266,7 @@ impl CliError {
             | Self::Enroll(EnrollError::Connect(ConnectError::Unreachable { .. })) => 69,
             Self::Agent(AgentError::Spool(SpoolError::Locked(_))) => 75,
             Self::Agent(AgentError::Identity(IdentityError::NotEnrolled)) | Self::Enroll(_) => 77,
-            Self::Agent(AgentError::Ledger(LedgerError::Chain { .. })) => 65,
+            Self::Agent(AgentError::Ledger(LedgerError::Chain { .. } | LedgerError::Foreign(_))) => 65,
             Self::Agent(_) | Self::Key(_) | Self::Failed(_) => 1,
         }
     }
@@ -324,8 +329,11 @@ async fn configured(
         Command::Spool(SpoolCommand::Stat { json }) => spool::stat(&config, json),
         Command::Spool(SpoolCommand::Repair { json }) => spool::repair(&config, json).await,
         Command::Spool(SpoolCommand::Replay { since, json }) => spool::replay(&config, &since, json).await,
-        Command::Ledger(LedgerCommand::Show { json }) => inspect::ledger_show(&config, json),
-        Command::Ledger(LedgerCommand::Verify { json }) => inspect::ledger_verify(&config, json),
+        Command::Spool(SpoolCommand::Export { out, lane }) => bundle::export(&config, &out, lane),
+        Command::Spool(SpoolCommand::Import { receipts, hub_key }) => {
+            bundle::import(&config, &receipts, hub_key.as_deref()).await
+        }
+        Command::Ledger(command) => ledger::run(&config, command),
         Command::Key(command) => pseudonym_key(&config, &command),
         Command::Config(ConfigCommand::Check) => {
             say!("{} is right: {} sources", path.display(), config.sources.len());
@@ -408,7 +416,8 @@ fn duration(text: &str) -> Result<Duration, String> {
         "s" => 1,
         "m" => 60,
         "h" => 3_600,
-        _ => return Err("give a number with s, m or h, such as 10m".to_owned()),
+        "d" => 86_400,
+        _ => return Err("give a number with s, m, h or d, such as 10m".to_owned()),
     };
     let seconds = number.parse::<u64>().ok().and_then(|number| number.checked_mul(scale));
     seconds.map(Duration::from_secs).ok_or_else(|| "too long".to_owned())

@@ -1,6 +1,7 @@
 //! certus-agent: source → extract → sanitize → spool → ship, inside the customer's network.
 
 pub mod agent;
+pub mod bundle;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -9,6 +10,7 @@ pub mod identity;
 pub mod key;
 pub mod ledger;
 pub mod limits;
+pub mod receipt;
 pub mod sanitize;
 pub mod ship;
 pub mod source;

@@ -71,3 +71,12 @@ pub const EXTRACT_MEMBERS_MAX: usize = 10_000;
 pub const EXTRACT_DEPTH_MAX: usize = 3;
 /// How long reading a container may take, in milliseconds.
 pub const EXTRACT_MS_MAX: u64 = 10_000;
+
+/// A file of the egress ledger, in bytes, after which the next one is begun: the last one is read at every start.
+pub const LEDGER_FILE_BYTES: u64 = 4 << 20;
+/// A line of the egress ledger at the most, in bytes: a frame's resources, their names escaped.
+pub const LEDGER_LINE_BYTES_MAX: u64 = 32 << 20;
+/// Lanes, each in an epoch, of which the ledger remembers how far they are recorded.
+pub const LEDGER_LANES_KEPT: usize = 16;
+
+const _: () = assert!(LEDGER_LINE_BYTES_MAX >= 8 * certus_protocol::limits::FRAME_RAW_BYTES_MAX as u64);

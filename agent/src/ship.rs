@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::identity::Identity;
 use crate::ledger::Ledger;
+use crate::receipt::ReceiptKeys;
 use crate::spool::{Spool, SpoolError};
 
 pub mod backoff;
@@ -22,6 +23,7 @@ pub mod link;
 pub mod pace;
 pub mod quic;
 pub mod quiet;
+mod receipts;
 pub mod route;
 mod session;
 pub mod start;
@@ -35,6 +37,9 @@ use quiet::QuietHours;
 use route::Route;
 use session::{Failure, Greeted, SessionEnd};
 use start::Choice;
+
+/// How long nothing is sent after the ledger could not be written.
+const HELD: Duration = Duration::from_secs(2);
 
 /// What shipping needs.
 pub struct Ship {
@@ -52,6 +57,8 @@ pub struct Ship {
     pub spool: Spool,
     /// Where it is written what leaves.
     pub ledger: Arc<Mutex<Ledger>>,
+    /// Which keys the hub signs receipts with.
+    pub receipt_keys: Arc<Mutex<ReceiptKeys>>,
     /// The pseudonym key in use.
     pub key_id: KeyId,
     /// The policy in use.
@@ -92,9 +99,6 @@ pub enum ShipError {
     /// The spool can't be read.
     #[error(transparent)]
     Spool(#[from] SpoolError),
-    /// The ledger can't be written: nothing may leave.
-    #[error("the egress ledger can't be written, so nothing is sent: {0}")]
-    Ledger(String),
     /// Key and certificate don't fit together.
     #[error("the agent's key and certificate don't fit together: {0}")]
     Tls(#[from] rustls::Error),
@@ -125,6 +129,9 @@ pub async fn run(ship: Ship, stop: CancellationToken) -> Result<(), ShipError> {
             }
             Ok(Greeted::Ended(end)) => after(&ship, end, (&mut choice, &mut backoff)).await?,
             Err(Failure::Ship(error)) => return Err(error),
+            Err(Failure::Held(why)) => {
+                after(&ship, SessionEnd::Held(why), (&mut choice, &mut backoff)).await?
+            }
             Err(Failure::Link(error)) => {
                 report(&ship, &error.to_string());
                 let passes = matches!(error, ConnectError::Unreachable { .. } | ConnectError::Lost(_));
@@ -161,14 +168,28 @@ async fn after(
             report(ship, &reason);
             Ok(backoff.next_wait())
         }
+        SessionEnd::Held(reason) => {
+            report(ship, &reason);
+            Ok(HELD)
+        }
         SessionEnd::Refused(reason) => {
             report(ship, &reason);
             Ok(backoff.longest())
         }
         SessionEnd::NewEpoch { at_least, reason } => {
             report(ship, &reason);
-            while ship.spool.new_epoch(&reason).await? < at_least {}
-            Ok(backoff.next_wait())
+            loop {
+                match ship.spool.new_epoch(&reason).await {
+                    Ok(epoch) if epoch >= at_least => return Ok(backoff.next_wait()),
+                    Ok(_) => {}
+                    // The spool tries its disk again by itself.
+                    Err(SpoolError::Io(error)) => {
+                        report(ship, &format!("a new epoch can't begin: {error}"));
+                        return Ok(HELD);
+                    }
+                    Err(other) => return Err(other.into()),
+                }
+            }
         }
         SessionEnd::Switch(transport) => {
             choice.prefer(transport);

@@ -18,7 +18,9 @@ use rcgen::{
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
 };
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, CertificateSigningRequestDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{
+    CertificateDer, CertificateSigningRequestDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
@@ -250,6 +252,29 @@ impl Authority {
             uri.strip_prefix("spiffe://")?.strip_prefix(&self.trust_domain)?.strip_prefix("/tenant/")?;
         let (tenant, agent) = path.split_once("/agent/")?;
         Some(Peer { tenant: tenant.parse().ok()?, agent: agent.parse().ok()? })
+    }
+}
+
+impl Authority {
+    /// Whom a chain of certificates (DER) that this CA issued names, whenever that was, and the public key in it: what
+    /// was signed with the key is known by it when the certificate's time is long over.
+    pub fn certified(&self, chain: &[Vec<u8>]) -> Option<(Peer, Vec<u8>)> {
+        let (leaf, between) = chain.split_first()?;
+        let leaf = CertificateDer::from(leaf.as_slice());
+        let between: Vec<CertificateDer<'_>> =
+            between.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
+        let (_, parsed) = x509_parser::parse_x509_certificate(&leaf).ok()?;
+        let issued = u64::try_from(parsed.validity().not_before.timestamp()).ok()?;
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(self.ca.clone()).ok()?;
+        let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(
+            Arc::new(roots),
+            crate::receive::quic::provider(),
+        );
+        let at = UnixTime::since_unix_epoch(std::time::Duration::from_secs(issued));
+        verifier.build().ok()?.verify_client_cert(&leaf, &between, at).ok()?;
+        let key = parsed.public_key().subject_public_key.data.to_vec();
+        Some((self.peer_of(&leaf)?, key))
     }
 }
 

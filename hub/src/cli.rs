@@ -49,6 +49,17 @@ enum Command {
         #[arg(long)]
         tenant: Option<Tenant>,
     },
+    /// Take in a bundle that was carried here by hand; the hub may run meanwhile.
+    Import {
+        /// The bundle, from `certus-agent spool export`.
+        bundle: PathBuf,
+        /// Where signed receipts are written, to be carried back (`certus-agent spool import`).
+        #[arg(long)]
+        receipts: Option<PathBuf>,
+    },
+    /// Signed receipts of what is stored here.
+    #[command(subcommand)]
+    Receipts(receipts::ReceiptsCommand),
     /// The configuration file.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -115,7 +126,7 @@ pub enum CliError {
     /// 64: the configuration.
     #[error("{0}")]
     Config(#[from] crate::config::ConfigError),
-    /// 65: what was named does not exist.
+    /// 65: what was named does not exist, or what was handed in is wrong.
     #[error("{0}")]
     Unknown(String),
     /// 1: at run time.
@@ -147,6 +158,8 @@ macro_rules! say {
     };
 }
 
+mod receipts;
+
 fn failed(error: impl std::fmt::Display) -> CliError {
     CliError::Failed(error.to_string())
 }
@@ -175,6 +188,11 @@ pub async fn run(cli: Cli, stop: CancellationToken) -> Result<(), CliError> {
             crate::log(&config);
             rebuild(&config, tenant).await
         }
+        Command::Import { bundle, receipts } => {
+            crate::log(&config);
+            receipts::import(&config, &bundle, receipts.as_deref()).await
+        }
+        Command::Receipts(command) => receipts::run(&config, command).await,
         Command::Config(ConfigCommand::Check) => {
             say!("{} is right", cli.config.display());
             Ok(())
@@ -237,17 +255,26 @@ async fn key(config: &Config, command: KeyCommand) -> Result<(), CliError> {
 }
 
 async fn agents(config: &Config, json: bool) -> Result<(), CliError> {
-    let objects = Parts::open(config)?.objects;
+    let Parts { objects, receipts, .. } = Parts::open(config)?;
     for key in objects.list("state/agents/", None, 100_000).await.map_err(failed)? {
         let Some(agent) = state::read::<AgentState>(&objects, &key).await.map_err(failed)? else { continue };
+        let tenant: Tenant = agent.tenant.parse().map_err(failed)?;
+        let ledger = receipts.ledger(&tenant, agent.agent).await.map_err(failed)?;
         if json {
-            say!("{}", serde_json::to_string(&agent).map_err(failed)?);
+            let mut row = serde_json::to_value(&agent).map_err(failed)?;
+            row["ledger"] = serde_json::to_value(&ledger).map_err(failed)?;
+            say!("{row}");
         } else {
             let seen = agent.seen_ms.map_or("never connected".to_owned(), |ms| {
                 jiff::Timestamp::from_millisecond(ms)
                     .map_or(ms.to_string(), |at| format!("last connected {at}"))
             });
             say!("{}  {:<16}  {:<24}  {seen}", agent.agent, agent.tenant, agent.label);
+            for (at_ms, what) in &ledger.breaks {
+                let at =
+                    jiff::Timestamp::from_millisecond(*at_ms).map_or(at_ms.to_string(), |at| at.to_string());
+                say!("    its egress ledger was cut or rewritten, found {at}: {what}");
+            }
         }
     }
     Ok(())

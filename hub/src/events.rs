@@ -21,6 +21,8 @@ pub struct Metrics {
     documents: Counter<u64, AtomicU64>,
     quarantined: Counter<u64, AtomicU64>,
     failed: Counter<u64, AtomicU64>,
+    receipts: Counter<u64, AtomicU64>,
+    ledgers_broken: Counter<u64, AtomicU64>,
 }
 
 impl Metrics {
@@ -37,6 +39,8 @@ impl Metrics {
             documents: Counter::default(),
             quarantined: Counter::default(),
             failed: Counter::default(),
+            receipts: Counter::default(),
+            ledgers_broken: Counter::default(),
             registry: Registry::default(),
         };
         registry.register("frames_stored", "Frames made durable in raw/", metrics.frames.clone());
@@ -63,6 +67,12 @@ impl Metrics {
             "frames_failed",
             "Frames set aside after they failed again and again",
             metrics.failed.clone(),
+        );
+        registry.register("receipts_signed", "Receipts given to agents", metrics.receipts.clone());
+        registry.register(
+            "ledgers_broken",
+            "Egress ledgers found cut or rewritten",
+            metrics.ledgers_broken.clone(),
         );
         Arc::new(Self { registry, ..metrics })
     }
@@ -114,5 +124,15 @@ impl Metrics {
     /// A frame was set aside.
     pub fn failed(&self) {
         self.failed.inc();
+    }
+
+    /// Receipts were given to an agent.
+    pub fn receipts_signed(&self, receipts: u64) {
+        self.receipts.inc_by(receipts);
+    }
+
+    /// An agent's egress ledger was found cut or rewritten.
+    pub fn ledger_broken(&self) {
+        self.ledgers_broken.inc();
     }
 }

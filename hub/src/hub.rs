@@ -22,6 +22,7 @@ use crate::objects::folder::Folder;
 use crate::pipeline::Pipeline;
 use crate::quarantine::Quarantine;
 use crate::queue::{Embedded, Queue};
+use crate::receipts::Receipts;
 use crate::receive::{Receive, quic};
 
 /// Why the hub stopped or could not start.
@@ -61,6 +62,8 @@ pub struct Parts {
     pub keys: Keys,
     /// The certificate authority.
     pub authority: Arc<Authority>,
+    /// Signs what is stored.
+    pub receipts: Arc<Receipts>,
 }
 
 impl Parts {
@@ -75,7 +78,8 @@ impl Parts {
         let days = config.agent_certificate_days;
         let authority =
             Authority::open(&config.data_dir, &config.trust_domain, days, objects.clone(), clock.clone())?;
-        Ok(Self { objects, clock, keys, authority: Arc::new(authority) })
+        let receipts = Arc::new(Receipts::open(&config.data_dir, objects.clone(), clock.clone())?);
+        Ok(Self { objects, clock, keys, authority: Arc::new(authority), receipts })
     }
 
     /// The pipeline over these parts.
@@ -131,6 +135,7 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<(), HubErro
     let receive = Receive {
         objects: parts.objects.clone(),
         queue: pipeline.queue.clone(),
+        receipts: parts.receipts.clone(),
         clock: parts.clock.clone(),
         metrics: metrics.clone(),
     };
@@ -172,6 +177,17 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<(), HubErro
         pipeline.run(pipeline_stop).await;
         "pipeline"
     });
+    let outcome = drain(stages, &stop, &working).await;
+    listening.remove();
+    outcome
+}
+
+/// Waits until the stages end; the last of them goes on until the others have.
+async fn drain(
+    mut stages: JoinSet<&'static str>,
+    stop: &CancellationToken,
+    working: &CancellationToken,
+) -> Result<(), HubError> {
     let mut outcome = Ok(());
     while let Some(ended) = stages.join_next().await {
         if !stop.is_cancelled() {
@@ -182,7 +198,6 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<(), HubErro
             working.cancel();
         }
     }
-    listening.remove();
     outcome
 }
 

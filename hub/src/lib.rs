@@ -10,6 +10,7 @@ pub mod events;
 pub mod findings;
 pub mod golden;
 pub mod hub;
+pub mod import;
 pub mod index;
 pub mod keys;
 pub mod limits;
@@ -19,6 +20,7 @@ pub mod pipeline;
 pub mod quarantine;
 pub mod queue;
 pub mod raw;
+pub mod receipts;
 pub mod receive;
 pub mod state;
 

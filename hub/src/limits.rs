@@ -10,6 +10,8 @@ pub const HANDSHAKES_MAX: usize = 1_024;
 pub const HANDSHAKES_TRUSTED: usize = 128;
 /// What QUIC keeps of a connection that was not looked at yet, in bytes.
 pub const INCOMING_BYTES: u64 = 16 << 10;
+/// Findings that an agent's ledger was cut or rewritten that are remembered.
+pub const LEDGER_BREAKS_KEPT: usize = 16;
 /// Frames of one session that are being stored at once.
 pub const STORES_IN_FLIGHT: usize = 16;
 /// Frames read from a session's streams that wait for it.

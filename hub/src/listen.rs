@@ -27,6 +27,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 
 /// What is behind a port.
 #[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "there are two of them")]
 pub enum Door {
     /// Agents and callers, by TLS.
     Tls(Arc<Tls>),

@@ -19,6 +19,7 @@ use crate::events::Metrics;
 use crate::objects::{Condition, Key, Objects, Put};
 use crate::queue::Queue;
 use crate::raw::{self, LaneId};
+use crate::receipts::Receipts;
 use crate::state::{self, StateError};
 
 mod link;
@@ -33,6 +34,8 @@ pub struct Receive {
     pub objects: Arc<dyn Objects>,
     /// Who is told that there is work.
     pub queue: Arc<dyn Queue>,
+    /// Signs what is stored.
+    pub receipts: Arc<Receipts>,
     /// For reports.
     pub clock: Arc<dyn Clock>,
     /// Counts.
@@ -92,7 +95,7 @@ impl SourceState {
 
 impl Receive {
     /// What is known of an agent that comes with `epoch`; a higher epoch than before is remembered.
-    async fn known(&self, peer: &Peer, epoch: Epoch) -> Result<Option<Known>, StateError> {
+    pub(crate) async fn known(&self, peer: &Peer, epoch: Epoch) -> Result<Option<Known>, StateError> {
         let now_ms = self.clock.now_ms();
         let key = agent_key(&peer.tenant, peer.agent)?;
         let agent = state::update::<AgentState>(&self.objects, &key, |there| {
@@ -139,7 +142,12 @@ impl Receive {
     }
 
     /// Moves the cursor's received end; lazily, since the listing finds what it does not say.
-    async fn remember(&self, lane: &LaneId, through: Seq, hash: ContentHash) -> Result<(), StateError> {
+    pub(crate) async fn remember(
+        &self,
+        lane: &LaneId,
+        through: Seq,
+        hash: ContentHash,
+    ) -> Result<(), StateError> {
         state::update::<Cursor>(&self.objects, &cursor_key(lane)?, |there| {
             let there = there.unwrap_or_default();
             (there.received < through.0).then_some(Cursor { received: through.0, hash, ..there })
@@ -149,7 +157,7 @@ impl Receive {
     }
 
     /// Puts a frame into `raw/` unless it is there.
-    async fn store(&self, header: &Header, hash: ContentHash, bytes: Bytes) -> Stored {
+    pub(crate) async fn store(&self, header: &Header, hash: ContentHash, bytes: Bytes) -> Stored {
         let outcome = self.try_store(header, hash, bytes).await;
         outcome.unwrap_or_else(|error| {
             tracing::warn!(agent.id = %header.agent, %error, "a frame could not be stored");
@@ -177,7 +185,7 @@ impl Receive {
     }
 
     /// Enters the agent's epoch as holder of a source, once a session and source.
-    async fn hold(&self, header: &Header, held: &mut HashSet<SourceId>) -> Result<(), StateError> {
+    pub(crate) async fn hold(&self, header: &Header, held: &mut HashSet<SourceId>) -> Result<(), StateError> {
         if held.contains(&header.source) || header.source == SourceId([0; 16]) {
             return Ok(());
         }

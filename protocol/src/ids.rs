@@ -61,6 +61,9 @@ impl fmt::Display for Tenant {
     }
 }
 
+/// Ledgers write hashes by the million: digits come from a table, a whole hash at a time.
+const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 macro_rules! byte_id {
     ($(#[$doc:meta])* $name:ident, $len:literal) => {
         $(#[$doc])*
@@ -69,7 +72,12 @@ macro_rules! byte_id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                let mut text = [0; 2 * $len];
+                for (pair, byte) in text.chunks_exact_mut(2).zip(&self.0) {
+                    pair[0] = HEX_DIGITS[usize::from(byte >> 4)];
+                    pair[1] = HEX_DIGITS[usize::from(byte & 15)];
+                }
+                f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
             }
         }
 
@@ -119,6 +127,12 @@ byte_id!(
 byte_id!(
     /// Names a sanitizing policy: rules, profile and actions.
     PolicyHash, 16);
+byte_id!(
+    /// A hub's public key for receipts, Ed25519.
+    ReceiptKey, 32);
+byte_id!(
+    /// A signature: Ed25519 under a receipt, ECDSA on P-256 (r, then s) under a bundle.
+    Signature, 64);
 
 impl SourceId {
     /// The id of the source called `name` of `tenant`.
@@ -210,6 +224,19 @@ impl FromStr for Lane {
             .into_iter()
             .find(|lane| lane.as_str() == text)
             .ok_or_else(|| IdError::Lane(text.chars().take(64).collect()))
+    }
+}
+
+impl serde::Serialize for Lane {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Lane {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

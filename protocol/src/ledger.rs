@@ -1,13 +1,15 @@
 //! The egress ledger's rows and their hash chain, as values: what left the customer's network, in order.
 //!
-//! The file is NDJSON, one entry a line, so that it can be read without Certus. Every entry holds, in
+//! The ledger is NDJSON, one entry a line, so that it can be read without Certus. Every entry holds, in
 //! `previous`, BLAKE3 of the line before it without its line end (zero for the first); changing,
-//! dropping or moving a line breaks the chain at the next. Entries of a frame stand in the file before the
-//! frame's first byte leaves.
+//! dropping or moving a line breaks the chain at the next. Entries of a frame stand on the disk before the
+//! frame's first byte leaves. The chain goes on over all files of a ledger; each but the first begins with
+//! [`Event::Continue`], which says where it goes on, so that the last file alone tells how to go on.
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AgentId, ContentHash, DocumentId, KeyId, PolicyHash, SourceId};
+use crate::ids::{AgentId, ContentHash, DocumentId, KeyId, Lane, PolicyHash, ReceiptKey, SourceId};
+use crate::receipt::{LedgerHead, Receipt};
 
 /// One line of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,13 +17,12 @@ pub struct Entry {
     /// BLAKE3 of the line before; zero for the first.
     pub previous: ContentHash,
     /// What happened.
-    #[serde(flatten)]
     pub event: Event,
 }
 
 /// What an entry tells.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Event {
     /// The ledger begins.
     Begin {
@@ -32,8 +33,66 @@ pub enum Event {
         /// Unix milliseconds.
         at_ms: i64,
     },
-    /// A frame is about to leave for the first time.
+    /// The ledger goes on in a further file.
+    Continue(Continued),
+    /// A frame is about to leave.
     Frame(FrameRow),
+    /// The hub's receipt.
+    Receipt(Receipt),
+    /// A key that the hub signs receipts with was seen for the first time.
+    ReceiptKey {
+        /// The key.
+        key: ReceiptKey,
+        /// Unix milliseconds.
+        at_ms: i64,
+    },
+    /// A bundle with frames that stand above is about to be complete.
+    Bundle(BundleRow),
+}
+
+/// How a further file of the ledger begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Continued {
+    /// Whose data.
+    pub tenant: String,
+    /// Whose ledger.
+    pub agent: AgentId,
+    /// Unix milliseconds.
+    pub at_ms: i64,
+    /// The file's number, from 1.
+    pub file: u32,
+    /// Lines in all files before it.
+    pub lines: u64,
+    /// How far frames were recorded before it.
+    pub recorded: Vec<Recorded>,
+}
+
+/// How far a lane's frames stand in the ledger: all up to this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// The agent's life.
+    pub epoch: u32,
+    /// The lane.
+    pub lane: Lane,
+    /// The last frame's number.
+    pub seq: u64,
+    /// The last number that it stands for.
+    pub through: u64,
+    /// Its hash.
+    pub frame: ContentHash,
+}
+
+/// A bundle that is carried by hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BundleRow {
+    /// Unix milliseconds.
+    pub at_ms: i64,
+    /// The hub that it is for: hash of its CA's certificate.
+    pub hub: ContentHash,
+    /// Frames in it.
+    pub frames: u64,
+    /// BLAKE3 of everything before its trailer.
+    pub content: ContentHash,
 }
 
 /// A frame and what it holds.
@@ -43,10 +102,13 @@ pub struct FrameRow {
     pub at_ms: i64,
     /// The agent's life.
     pub epoch: u32,
-    /// The lane's name.
-    pub lane: String,
+    /// The lane.
+    pub lane: Lane,
     /// The frame's number.
     pub seq: u64,
+    /// The last number that it stands for, where that is another: a gap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<u64>,
     /// The frame's hash, as in the hub's acks and receipts.
     pub frame: ContentHash,
     /// The frame's length, in bytes.
@@ -70,10 +132,10 @@ pub struct ResourceRow {
     pub what: What,
     /// The document's id.
     pub document: DocumentId,
-    /// Sanitized path; empty for parts but the last.
+    /// Sanitized path; empty for parts but the last; of a gap, the reason.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub path: String,
-    /// Hash of the sanitized content that this frame holds.
+    /// Hash of the sanitized resource, or of the part where it is not the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hash: Option<ContentHash>,
     /// Sanitized content that this frame holds, in bytes.
@@ -101,6 +163,19 @@ pub enum What {
     SnapshotEnd,
     /// The statement that a range of frames was lost.
     Gap,
+}
+
+impl FrameRow {
+    /// How far the lane is recorded with this row, if it was without a hole before.
+    pub fn recorded(&self) -> Recorded {
+        Recorded {
+            epoch: self.epoch,
+            lane: self.lane,
+            seq: self.seq,
+            through: self.through.unwrap_or(self.seq),
+            frame: self.frame,
+        }
+    }
 }
 
 /// Where a chain breaks.
@@ -135,19 +210,24 @@ impl Default for Chain {
 }
 
 impl Chain {
-    /// Hash of the last line.
-    pub fn last(&self) -> ContentHash {
-        self.last
+    /// A chain that goes on after `head`.
+    pub fn after(head: LedgerHead) -> Self {
+        Self { last: head.hash, lines: head.lines }
     }
 
-    /// Lines so far.
-    pub fn lines(&self) -> u64 {
-        self.lines
+    /// Its end: lines so far and the hash of the last.
+    pub fn head(&self) -> LedgerHead {
+        LedgerHead { lines: self.lines, hash: self.last }
     }
 
     /// The line for `event`, with its line end, and moves on.
-    pub fn append(&mut self, event: Event) -> String {
-        let entry = Entry { previous: self.last, event };
+    pub fn append(&mut self, event: &Event) -> String {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            previous: ContentHash,
+            event: &'a Event,
+        }
+        let entry = Line { previous: self.last, event };
         let mut line = serde_json::to_string(&entry).expect("plain structs always serialise");
         self.advance(&line);
         line.push('\n');

@@ -5,6 +5,7 @@
 //! deliberately does no I/O, reads no clock and knows no runtime: whoever owns the socket,
 //! the disk and the time hands bytes, events and instants in.
 
+pub mod bundle;
 mod encoding;
 pub mod enroll;
 pub mod envelope;
@@ -14,4 +15,5 @@ pub mod ledger;
 pub mod limits;
 pub mod message;
 pub mod mux;
+pub mod receipt;
 pub mod session;

@@ -46,6 +46,9 @@ pub const LANE_ROOM_BYTES: u32 = 1 << 20;
 /// A text in a control message (reason, name, version) at the most, in bytes.
 pub const TEXT_BYTES_MAX: usize = 1 << 10;
 
+/// A bundle's header or trailer at the most, in bytes.
+pub const BUNDLE_PART_BYTES_MAX: usize = 64 << 10;
+
 /// A tenant's name at the most, in bytes.
 pub const TENANT_BYTES_MAX: usize = 32;
 /// A source's name at the most, in bytes.

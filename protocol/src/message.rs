@@ -12,6 +12,7 @@ use bincode::{Decode, Encode};
 use crate::encoding;
 use crate::ids::{AgentId, ContentHash, Epoch, KeyId, Lane, PolicyHash, Seq};
 use crate::limits;
+use crate::receipt::{LedgerHead, Receipt};
 
 /// The lowest version of the wire format that this code speaks.
 pub const WIRE_VERSION_MIN: u16 = 1;
@@ -41,6 +42,10 @@ pub enum Message {
     Policy(Policy),
     /// Both: the session ends, and why.
     Goodbye(Goodbye),
+    /// Hub: what it stored, signed. Repeats the last ones when a session opens, then answers [`Message::Ledger`].
+    Receipt(Receipt),
+    /// Agent: how its egress ledger stands; asks for receipts.
+    Ledger(LedgerReport),
 }
 
 /// Opens a session.
@@ -160,6 +165,16 @@ pub struct Goodbye {
     pub detail: String,
 }
 
+/// How the agent's egress ledger stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct LedgerReport {
+    /// Its end.
+    pub head: LedgerHead,
+    /// What it holds at the line that the hub's last receipt names: a hub that finds another hash than
+    /// its receipt's, or fewer lines, knows that the ledger was cut or rewritten. None before any receipt.
+    pub receipted: Option<LedgerHead>,
+}
+
 /// Why a session ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub enum GoodbyeReason {
@@ -182,6 +197,7 @@ pub enum GoodbyeReason {
 }
 
 /// What [`decode`] found at the start of the bytes.
+#[expect(clippy::large_enum_variant, reason = "taken apart at once, never kept")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decoded {
     /// A message and how many bytes it took.
@@ -224,6 +240,8 @@ impl Message {
             Self::Credit(body) => framed(5, body),
             Self::Policy(body) => framed(6, body),
             Self::Goodbye(body) => framed(7, body),
+            Self::Receipt(body) => framed(8, body),
+            Self::Ledger(body) => framed(16, body),
         }
     }
 
@@ -242,7 +260,8 @@ impl Message {
             Self::Welcome(welcome) => text(&welcome.program),
             Self::Nack(nack) => text(&nack.detail),
             Self::Goodbye(goodbye) => text(&goodbye.detail),
-            Self::Ack(_) | Self::Credit(_) | Self::Policy(_) => Ok(()),
+            Self::Receipt(receipt) => text(&receipt.statement.tenant),
+            Self::Ack(_) | Self::Credit(_) | Self::Policy(_) | Self::Ledger(_) => Ok(()),
         }
     }
 }
@@ -268,6 +287,8 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, MessageError> {
         5 => Message::Credit(body_of(tag, body)?),
         6 => Message::Policy(body_of(tag, body)?),
         7 => Message::Goodbye(body_of(tag, body)?),
+        8 => Message::Receipt(body_of(tag, body)?),
+        16 => Message::Ledger(body_of(tag, body)?),
         _ if tag & MAY_IGNORE != 0 => return Ok(Decoded::Ignored(4 + length)),
         _ => return Err(MessageError::UnknownTag(tag)),
     };

@@ -10,6 +10,8 @@
 //!   ◄───────────────────────────── Welcome     where each lane goes on, how much may be in flight
 //!   frames, lane by lane ──────────────────►   in order, each chained to the one before
 //!   ◄───────────────────────── Ack │ Nack      stored through here │ not taken, and what to do
+//!   Ledger ────────────────────────────────►   how the egress ledger stands
+//!   ◄───────────────────────────── Receipt     signed: stored through here, and that is how the ledger stood
 //!   Goodbye ◄──────────────────────► Goodbye
 //! ```
 //!

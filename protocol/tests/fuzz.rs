@@ -3,6 +3,7 @@
 //! `cargo test` runs a bounded count; `cargo bolero test NAME` searches on, guided by coverage.
 
 use bolero::check;
+use certus_protocol::bundle;
 use certus_protocol::enroll::{EnrollAnswer, EnrollRequest, JoinToken};
 use certus_protocol::envelope::{BodyV1 as Envelope, EnvelopeV1};
 use certus_protocol::frame::{self, BodyV1, FrameError, HEADER_BYTES, Header, Place};
@@ -138,5 +139,20 @@ fn enrolment() {
 fn ledger_line() {
     check!().with_iterations(ITERATIONS).with_max_len(1024).for_each(|bytes: &[u8]| {
         drop(Chain::default().check(&String::from_utf8_lossy(bytes)));
+    });
+}
+
+#[test]
+fn bundle_read() {
+    check!().with_iterations(ITERATIONS).with_max_len(4096).for_each(|bytes: &[u8]| {
+        let mut reader = bundle::Reader::default();
+        let mut left = [&bundle::MAGIC[..], bytes].concat();
+        while reader.need() > 0 && reader.need() <= left.len() {
+            let rest = left.split_off(reader.need());
+            if reader.feed(&left).is_err() {
+                return;
+            }
+            left = rest;
+        }
     });
 }

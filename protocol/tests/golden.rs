@@ -1,22 +1,24 @@
-//! Bytes that must never change: format version 1 of frame, messages and ledger, pinned by hash and, for
+//! Bytes that must never change: format version 1 of frame, messages, ledger, receipt and bundle, pinned by hash and, for
 //! the header, by offset. A failure here means that stored frames could no longer be read.
 
+use certus_protocol::bundle::{self, BundleError, Head, Item, Reader, Trailer, Writer};
 use certus_protocol::enroll::{EnrollAnswer, EnrollRequest, JoinToken};
 use certus_protocol::envelope::{
     BodyV1 as Envelope, EnvelopeV1, KeptV1, RedactionCountV1, ResourceKind, ResourceV1,
 };
 use certus_protocol::frame::{self, BodyV1, FrameError, Packed, Place};
 use certus_protocol::ids::{
-    AgentId, ContentHash, DocumentId, Epoch, Generation, KeyId, Lane, PolicyHash, Seq, SourceId, Tenant,
-    Version,
+    AgentId, ContentHash, DocumentId, Epoch, Generation, KeyId, Lane, PolicyHash, ReceiptKey, Seq, Signature,
+    SourceId, Tenant, Version,
 };
 use certus_protocol::ledger::{Chain, ChainError, Event, FrameRow, ResourceRow, What};
 use certus_protocol::limits;
 use certus_protocol::message::{
-    self, Ack, Credit, Decoded, Goodbye, GoodbyeReason, Hello, LaneResume, Message, MessageError, Nack,
-    NackReason, Policy, Welcome,
+    self, Ack, Credit, Decoded, Goodbye, GoodbyeReason, Hello, LaneResume, LedgerReport, Message,
+    MessageError, Nack, NackReason, Policy, Welcome,
 };
 use certus_protocol::mux::{self, MuxError, Turns};
+use certus_protocol::receipt::{LedgerHead, Receipt, Statement};
 
 fn resource() -> ResourceV1 {
     ResourceV1 {
@@ -183,6 +185,11 @@ fn messages() -> Vec<Message> {
         }),
         Message::Credit(Credit { frames: 0, bytes: 0 }),
         Message::Policy(Policy { expected: PolicyHash([8; 16]), key_id: KeyId([7; 8]) }),
+        Message::Receipt(receipt()),
+        Message::Ledger(LedgerReport {
+            head: LedgerHead { lines: 9, hash: ContentHash([1; 32]) },
+            receipted: Some(LedgerHead { lines: 7, hash: ContentHash([6; 32]) }),
+        }),
         Message::Goodbye(Goodbye { reason: GoodbyeReason::Shutdown, detail: String::new() }),
     ]
 }
@@ -261,8 +268,9 @@ fn the_ledgers_chain_breaks_where_a_line_was_changed_dropped_or_moved() {
     let row = FrameRow {
         at_ms: 1,
         epoch: 1,
-        lane: "bulk".to_owned(),
+        lane: Lane::Bulk,
         seq: 1,
+        through: None,
         frame: ContentHash([1; 32]),
         bytes: 300,
         source: SourceId([3; 16]),
@@ -281,7 +289,7 @@ fn the_ledgers_chain_breaks_where_a_line_was_changed_dropped_or_moved() {
     let mut chain = Chain::default();
     let begin = Event::Begin { tenant: "acme".to_owned(), agent: AgentId([1; 16]), at_ms: 0 };
     let events = [begin, Event::Frame(row.clone()), Event::Frame(FrameRow { seq: 2, ..row })];
-    let text: Vec<String> = events.into_iter().map(|event| chain.append(event)).collect();
+    let text: Vec<String> = events.iter().map(|event| chain.append(event)).collect();
     assert_golden("ledger", text.concat().as_bytes(), GOLDEN_LEDGER);
 
     let check = |lines: &[&str]| {
@@ -294,6 +302,91 @@ fn the_ledgers_chain_breaks_where_a_line_was_changed_dropped_or_moved() {
     assert_eq!(check(&[b, a, c]), Err(ChainError::Broken { line: 1 }));
     assert_eq!(check(&[a, &b.replace("a.txt", "b.txt"), c]), Err(ChainError::Broken { line: 3 }));
     assert_eq!(check(&[a, "{}", c]), Err(ChainError::Entry { line: 2 }));
+}
+
+fn receipt() -> Receipt {
+    let statement = Statement {
+        tenant: "acme".to_owned(),
+        agent: AgentId([1; 16]),
+        epoch: 2,
+        lane: Lane::Bulk,
+        through: 9,
+        frame: ContentHash([5; 32]),
+        ledger: Some(LedgerHead { lines: 7, hash: ContentHash([6; 32]) }),
+        at_ms: 1_700_000_000_000,
+    };
+    Receipt { statement, key: ReceiptKey([7; 32]), signature: Signature([8; 64]) }
+}
+
+#[test]
+fn a_receipt_signs_a_text_that_names_everything_it_states() {
+    let stated = receipt().statement;
+    assert_golden("receipt", stated.signed_text().as_bytes(), GOLDEN_RECEIPT);
+    let others = [
+        Statement { tenant: "acm".to_owned(), ..stated.clone() },
+        Statement { agent: AgentId([2; 16]), ..stated.clone() },
+        Statement { epoch: 3, ..stated.clone() },
+        Statement { lane: Lane::Interactive, ..stated.clone() },
+        Statement { through: 10, ..stated.clone() },
+        Statement { frame: ContentHash([6; 32]), ..stated.clone() },
+        Statement { ledger: None, ..stated.clone() },
+        Statement { ledger: Some(LedgerHead { lines: 8, hash: ContentHash([6; 32]) }), ..stated.clone() },
+        Statement { ledger: Some(LedgerHead { lines: 7, hash: ContentHash([7; 32]) }), ..stated.clone() },
+        Statement { at_ms: 0, ..stated.clone() },
+    ];
+    for other in others {
+        assert_ne!(other.signed_text(), stated.signed_text());
+    }
+    let json = serde_json::to_string(&receipt()).expect("serialises");
+    assert_eq!(serde_json::from_str::<Receipt>(&json).expect("its own text"), receipt());
+}
+
+fn bundle() -> Vec<u8> {
+    let (tenant, hub) = ("acme".to_owned(), ContentHash([5; 32]));
+    let (agent, chain_der) = (AgentId([1; 16]), vec![vec![1, 2], vec![3]]);
+    let (mut writer, mut bytes) = Writer::new(&Head { tenant, agent, epoch: 2, hub, chain_der, at_ms: 3 });
+    let (_, packed) = data();
+    writer.frame(&packed.header, packed.hash, &packed.bytes);
+    bytes.extend_from_slice(&packed.bytes);
+    let trailer = writer.trailer(LedgerHead { lines: 7, hash: ContentHash([6; 32]) });
+    bytes.extend_from_slice(&bundle::sealed(&trailer, Signature([8; 64])));
+    bytes
+}
+
+fn read_bundle(bytes: &[u8]) -> Result<(Vec<ContentHash>, Trailer, Signature), BundleError> {
+    let (mut reader, mut left, mut frames) = (Reader::default(), bytes, Vec::new());
+    loop {
+        let (piece, rest) = left.split_at_checked(reader.need()).ok_or(BundleError::Content)?;
+        left = rest;
+        match reader.feed(piece)? {
+            Item::Frame(_, hash, _) => frames.push(hash),
+            Item::End(trailer, signature) => return Ok((frames, trailer, signature)),
+            Item::Head(_) | Item::More => {}
+        }
+    }
+}
+
+#[test]
+fn a_bundle_keeps_its_bytes_and_every_changed_one_shows() {
+    let bytes = bundle();
+    let whole = read_bundle(&bytes).expect("whole");
+    assert_eq!(whole.0, [data().1.hash]);
+    // zstd may change within its format: the body is pinned elsewhere.
+    let trailer = bytes.len() - bundle::sealed(&whole.1, whole.2).len();
+    let head = trailer - data().1.bytes.len();
+    assert_golden("bundle's head", &bytes[..head], GOLDEN_BUNDLE_HEAD);
+    for at in 0..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1;
+        // What the reader lets pass is other than what was signed.
+        assert_ne!(read_bundle(&changed), Ok(whole.clone()), "byte {at}");
+        assert!(read_bundle(&bytes[..at]).is_err(), "cut at {at}");
+    }
+    for at in 0..trailer {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1;
+        assert!(read_bundle(&changed).is_err(), "byte {at} of the content");
+    }
 }
 
 #[test]
@@ -332,5 +425,7 @@ fn assert_golden(what: &str, bytes: &[u8], golden: &str) {
 }
 
 const GOLDEN_DATA_BODY: &str = "75686f0100da979a109424f2f09951657f49088bf6fca7d61a5520dcda38d808";
-const GOLDEN_MESSAGES: &str = "9fd83271afe440506ec06b936fec21752ff3addbcf39f682dca1a22d97d551a3";
-const GOLDEN_LEDGER: &str = "b9eb0957df69263d78191ae970a9411f6fe0eb84d0b0bebc65792670ca436265";
+const GOLDEN_MESSAGES: &str = "cf57b7fab92f5bcca86e7c6859595dac0b9066852e303da432f0abb8cb8cf8b6";
+const GOLDEN_LEDGER: &str = "f7bdf646ca5301a1f405fe7ada2febd721c10b459a4d90afd7b7a08babcad965";
+const GOLDEN_RECEIPT: &str = "88088603d9acb8c0f4e97571b911f90e2391da802f1ef51be6f3436c2c73769e";
+const GOLDEN_BUNDLE_HEAD: &str = "28af39569137a810256c41c8773159b59cce5202f0c191359f4b015137fe3c9e";

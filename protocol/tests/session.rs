@@ -291,7 +291,7 @@ impl World {
                     let packed = frame.clone().expect("only frames are stored");
                     self.link().storing.push(packed);
                 }
-                hub::Action::Drop | hub::Action::End(_) => {}
+                hub::Action::Drop | hub::Action::Receipt(_) | hub::Action::End(_) => {}
             }
         }
     }
@@ -335,7 +335,7 @@ impl World {
                     let acked = self.spool.acked.entry(ack.lane).or_default();
                     *acked = ack.through.0.max(*acked);
                 }
-                agent::Action::Pause(_) | agent::Action::PolicyExpected(_) => {}
+                agent::Action::Pause(_) | agent::Action::PolicyExpected(_) | agent::Action::Receipted(_) => {}
                 agent::Action::End(Ending::NewEpoch { at_least, .. }) => {
                     self.spool.renumber(at_least);
                     self.link = None;

@@ -1,10 +1,9 @@
-//! Commands that look at what the agent keeps: status and ledger. They need no running agent and stop none.
+//! `status`: what a running agent says of itself, and what one that ended said last.
 
 use jiff::Timestamp;
 
 use super::CliError;
 use crate::config::Config;
-use crate::ledger;
 use crate::status::{self, SourceStatus, Status};
 
 pub(super) fn failed(error: impl std::fmt::Display) -> CliError {
@@ -84,63 +83,5 @@ fn print_source(name: &str, source: &SourceStatus) {
     for (path, why) in source.listed.iter().filter(|(_, why)| !["binary", "symlink"].contains(&why.as_str()))
     {
         say!("           {path}: {why}");
-    }
-}
-
-pub(super) fn ledger_show(config: &Config, json: bool) -> Result<(), CliError> {
-    let path = ledger_path(config)?;
-    let shown = ledger::rows(&path, |row| {
-        if json {
-            match serde_json::to_string(&row) {
-                Ok(line) => say!("{line}"),
-                Err(error) => tracing::error!(%error, "a row of the ledger can't be shown"),
-            }
-            return;
-        }
-        say!(
-            "{}  {}/{}/{}  source {}  {} bytes  {}",
-            at(row.at_ms),
-            row.epoch,
-            row.lane,
-            row.seq,
-            row.source_name,
-            row.bytes,
-            row.frame
-        );
-        for resource in row.resources {
-            let redacted: Vec<String> =
-                resource.redactions.iter().map(|(type_name, count)| format!("{count} {type_name}")).collect();
-            say!(
-                "    {:?} {} ({} bytes) {}",
-                resource.what,
-                resource.path,
-                resource.size,
-                redacted.join(", ")
-            );
-        }
-    });
-    shown.map_err(|error| CliError::Data(error.to_string()))
-}
-
-pub(super) fn ledger_verify(config: &Config, json: bool) -> Result<(), CliError> {
-    let verified =
-        ledger::verify(&ledger_path(config)?).map_err(|error| CliError::Data(error.to_string()))?;
-    if json {
-        let row = serde_json::json!({
-            "lines": verified.lines, "frames": verified.frames, "head": verified.head,
-        });
-        say!("{row}");
-    } else {
-        say!("{} lines, {} frames, whole; head {}", verified.lines, verified.frames, verified.head);
-    }
-    Ok(())
-}
-
-fn ledger_path(config: &Config) -> Result<std::path::PathBuf, CliError> {
-    let path = ledger::path(&config.state_dir);
-    if path.exists() {
-        Ok(path)
-    } else {
-        Err(CliError::Data(format!("there is no ledger at {} yet: nothing has left", path.display())))
     }
 }

@@ -218,7 +218,7 @@ async fn open(config: &Config) -> Result<Spool, CliError> {
     Ok(agent::open_spool(config, &identity, &sanitizer, Arc::new(SystemClock)).await?)
 }
 
-fn segments(config: &Config) -> Result<Segments, CliError> {
+pub(super) fn segments(config: &Config) -> Result<Segments, CliError> {
     if !config.spool.dir.join(segment::FOLDER).exists() {
         return Err(CliError::Data(format!("there is no spool at {} yet", config.spool.dir.display())));
     }

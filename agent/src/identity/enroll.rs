@@ -137,6 +137,7 @@ async fn ask(token: &JoinToken, route: &Route, request: &EnrollRequest) -> Resul
     }
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one, for a moment")]
 enum Way {
     Quic(quic::Connected),
     Tcp(tcp::Stream),

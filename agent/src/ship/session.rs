@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use certus_protocol::ids::{Epoch, Lane, Seq};
@@ -15,8 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::link::{Health, Link, Transport};
 use super::quic::ConnectError;
+use super::receipts::{ReceiptError, Receipting};
 use super::route::Transports;
 use super::{Ship, ShipError, start};
+use crate::ledger::LedgerError;
 use crate::spool::{SpoolError, State, Stored};
 
 /// Bytes read from the spool at once; part of the agent's memory budget.
@@ -26,6 +29,8 @@ const TICK: Duration = Duration::from_secs(1);
 const DOUBT: Duration = Duration::from_secs(3);
 /// How long what is under way may take before another transport takes over.
 const SETTLE: Duration = Duration::from_secs(2);
+/// How long a session that is to end waits for the receipt of what was acknowledged.
+const LAST_RECEIPT: Duration = Duration::from_secs(1);
 /// Over so many packets it is judged whether QUIC loses too much.
 const JUDGED_PACKETS: u64 = 200;
 /// Of a hundred packets, so many may be lost.
@@ -35,6 +40,8 @@ const LOST_PERCENT_MAX: u64 = 20;
 pub(super) enum SessionEnd {
     /// Connect again after a while.
     Reconnect(String),
+    /// Nothing may leave; try again after a while.
+    Held(String),
     /// Connecting again won't help before a person has done something.
     Refused(String),
     /// Begin a new epoch first.
@@ -51,6 +58,7 @@ pub(super) enum SessionEnd {
 }
 
 /// What greeting the hub led to.
+#[expect(clippy::large_enum_variant, reason = "there is one, for a moment")]
 pub(super) enum Greeted<'a> {
     /// It welcomed the agent.
     Open(Session<'a>),
@@ -60,8 +68,10 @@ pub(super) enum Greeted<'a> {
 
 /// Why a session could not go on.
 pub(super) enum Failure {
-    /// The spool, the ledger or the keys: nothing can be sent.
+    /// The spool or the keys: nothing can be sent.
     Ship(ShipError),
+    /// The ledger can't be written: nothing may leave until it can.
+    Held(String),
     /// The connection.
     Link(ConnectError),
 }
@@ -84,6 +94,21 @@ impl From<rustls::Error> for Failure {
     }
 }
 
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        Self::Held(error.to_string())
+    }
+}
+
+impl From<ReceiptError> for Failure {
+    fn from(error: ReceiptError) -> Self {
+        match error {
+            ReceiptError::Wrong(_) => Self::Link(ConnectError::Lost(error.to_string())),
+            other => Self::Held(other.to_string()),
+        }
+    }
+}
+
 impl From<ConnectError> for Failure {
     fn from(error: ConnectError) -> Self {
         Self::Link(error)
@@ -102,6 +127,9 @@ pub(super) struct Session<'a> {
     /// Another transport takes over when what is under way is acknowledged, or at this time.
     leaves: Option<Instant>,
     watched: Watched,
+    receipts: Receipting,
+    /// Set once the session is to end: until when it waits for a receipt.
+    stopping: Option<Instant>,
     end: Option<SessionEnd>,
 }
 
@@ -169,6 +197,7 @@ impl<'a> Session<'a> {
         match outcome {
             Ok(end) => Ok(end),
             Err(Failure::Ship(error)) => Err(error),
+            Err(Failure::Held(why)) => Ok(SessionEnd::Held(format!("nothing is sent: {why}"))),
             Err(Failure::Link(error)) => Ok(SessionEnd::Reconnect(error.to_string())),
         }
     }
@@ -182,18 +211,29 @@ impl<'a> Session<'a> {
     }
 
     async fn converse(&mut self, probe: Duration, stop: &CancellationToken) -> Result<SessionEnd, Failure> {
+        self.confirm_rows().await?;
         let mut ticks = tokio::time::interval(TICK);
         let mut other = self.other(probe);
         loop {
             if let Some(end) = self.end.take() {
                 return Ok(end);
             }
+            if self.may_stop() {
+                let actions = self.machine.stop();
+                self.act(actions).await?;
+                continue;
+            }
             let (next, room) = (self.next(), self.room());
+            let receipt_due = self.receipts.due();
             tokio::select! {
                 biased;
-                () = stop.cancelled() => {
-                    let actions = self.machine.stop();
-                    self.act(actions).await?;
+                () = stop.cancelled(), if self.stopping.is_none() => {
+                    self.stopping = Some(Instant::now() + LAST_RECEIPT);
+                    self.receipts.hurry();
+                }
+                () = sleep_until(receipt_due) => {
+                    let report = self.receipts.report(self.ship).await?;
+                    self.act(vec![Action::Send(report)]).await?;
                 }
                 message = self.link.messages.recv() => self.heard(message).await?,
                 changed = self.spool.changed() => {
@@ -330,6 +370,8 @@ impl<'a> Session<'a> {
             paused_until: None,
             leaves: None,
             watched: Watched { heard: 0, heard_at: now, judged: Health::default() },
+            receipts: Receipting::new(),
+            stopping: None,
             end: None,
         };
         (session, actions)
@@ -339,8 +381,16 @@ impl<'a> Session<'a> {
         self.began.elapsed().as_millis() as u64
     }
 
+    /// Whether the session is to end and no receipt is waited for any more.
+    fn may_stop(&self) -> bool {
+        let waits = self.machine.is_open() && self.receipts.is_behind();
+        self.stopping.is_some_and(|until| !waits || until <= Instant::now())
+    }
+
     fn may_send(&self) -> bool {
-        self.leaves.is_none() && self.paused_until.is_none_or(|until| until <= Instant::now())
+        self.leaves.is_none()
+            && self.stopping.is_none()
+            && self.paused_until.is_none_or(|until| until <= Instant::now())
     }
 
     /// What can be handed to a lane's queue now.
@@ -380,6 +430,9 @@ impl<'a> Session<'a> {
             self.ship.link.send_modify(|link| {
                 link.clock_offset_ms = Some(welcome.now_ms - self.ship.clock.now_ms());
             });
+            for lane in &welcome.lanes {
+                self.receipts.acked(lane.lane, lane.through.0);
+            }
         }
         let actions = self.machine.message(message, self.now_ms());
         self.act(actions).await
@@ -406,6 +459,7 @@ impl<'a> Session<'a> {
                         actions = self.machine.mismatched(ack.lane, &why).into();
                     }
                 }
+                Action::Receipted(receipt) => self.receipts.keep(self.ship, receipt).await?,
                 Action::Pause(ms) => self.paused_until = Some(Instant::now() + Duration::from_millis(ms)),
                 Action::PolicyExpected(policy) => {
                     tracing::warn!(expected = %policy.expected, "the hub expects another policy than this agent's");
@@ -423,7 +477,8 @@ impl<'a> Session<'a> {
     }
 
     /// Tells the spool; `Some` says why its own data differ.
-    async fn acked(&self, ack: Ack) -> Result<Option<String>, Failure> {
+    async fn acked(&mut self, ack: Ack) -> Result<Option<String>, Failure> {
+        self.receipts.acked(ack.lane, ack.through.0);
         match self.ship.spool.acked(ack.lane, ack.through, ack.hash).await {
             Ok(()) => Ok(None),
             Err(error @ SpoolError::AckMismatch { .. }) => Ok(Some(error.to_string())),
@@ -470,10 +525,34 @@ impl<'a> Session<'a> {
     async fn record(&self, frames: Vec<Stored>) -> Result<Vec<Stored>, Failure> {
         let ledger = self.ship.ledger.clone();
         let recorded = tokio::task::spawn_blocking(move || {
-            let mut ledger = ledger.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            ledger.record(&frames).map(|()| frames).map_err(|error| error.to_string())
+            let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
+            ledger.record(&frames).map(|()| frames)
         });
-        let recorded = recorded.await.map_err(|error| ShipError::Ledger(error.to_string()))?;
-        Ok(recorded.map_err(ShipError::Ledger)?)
+        let recorded = recorded.await.map_err(|error| Failure::Held(error.to_string()))?;
+        Ok(recorded?)
+    }
+
+    /// Where the ledger's last row of a lane is about another frame than the spool has under its number, as after a
+    /// restored snapshot, what is sent again is recorded again. Frames are chained: the last one stands for all before it.
+    async fn confirm_rows(&self) -> Result<(), Failure> {
+        for lane in Lane::ALL {
+            let recorded =
+                self.ship.ledger.lock().unwrap_or_else(PoisonError::into_inner).recorded(self.epoch, lane);
+            let Some(recorded) = recorded else { continue };
+            let found = self.ship.spool.frames(lane, Seq(recorded.seq - 1), 1).await;
+            let same =
+                found.is_ok_and(|found| found.first().is_some_and(|frame| frame.hash == recorded.frame));
+            if !same {
+                self.ship.ledger.lock().unwrap_or_else(PoisonError::into_inner).forget(self.epoch, lane);
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }

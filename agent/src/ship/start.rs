@@ -182,6 +182,7 @@ pub(super) async fn is_useful(ship: &Ship, transport: Transport) -> bool {
 fn worse(quic: Failure, tcp: Failure) -> Failure {
     match (quic, tcp) {
         (Failure::Ship(error), _) | (_, Failure::Ship(error)) => Failure::Ship(error),
+        (Failure::Held(why), _) | (_, Failure::Held(why)) => Failure::Held(why),
         (Failure::Link(quic), Failure::Link(tcp)) => Failure::Link(ConnectError::both(quic, tcp)),
     }
 }

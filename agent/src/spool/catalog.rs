@@ -17,8 +17,11 @@ use super::{LaneState, SpoolError, Stored};
 pub(super) struct Catalog {
     held: Arc<RwLock<Held>>,
     segments: Segments,
-    footers: Arc<Mutex<Vec<(u64, Arc<Vec<Entry>>)>>>,
+    footers: Arc<Mutex<Vec<Footer>>>,
 }
+
+/// A segment and what its footer tells.
+type Footer = (u64, Arc<Vec<Entry>>);
 
 /// What is known of the segments.
 pub(super) struct Held {

@@ -104,12 +104,15 @@ pub struct Scanned {
     pub end: u64,
 }
 
+/// A segment and its open file.
+type Opened = (u64, Arc<dyn DiskFile>);
+
 /// The folder of segments; clones share it.
 #[derive(Clone)]
 pub struct Segments {
     disk: Arc<dyn Disk>,
     /// The segment read last, kept open.
-    open: Arc<Mutex<Option<(u64, Arc<dyn DiskFile>)>>>,
+    open: Arc<Mutex<Option<Opened>>>,
 }
 
 /// The segment that is written.

@@ -1,11 +1,11 @@
 //! One agent's session: hears what its link brings, asks the pure machine, stores, acknowledges.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use certus_protocol::frame::Header;
-use certus_protocol::ids::{ContentHash, Lane, Seq, SourceId};
-use certus_protocol::message::{GoodbyeReason, Message};
+use certus_protocol::ids::{ContentHash, Epoch, Lane, Seq, SourceId};
+use certus_protocol::message::{GoodbyeReason, LedgerReport, Message};
 use certus_protocol::session::HubSession;
 use certus_protocol::session::hub::{Action, Peer, Stored};
 use tokio::task::JoinSet;
@@ -16,10 +16,13 @@ use super::Receive;
 use super::link::{Frame, Heard, Link};
 use crate::limits;
 use crate::raw::LaneId;
+use crate::receipts::Stands;
 
 /// Acks are told together; each waits so long at the most.
 const ACK_DELAY: Duration = Duration::from_millis(4);
 const TICK: Duration = Duration::from_secs(1);
+/// An agent that asks for receipts sooner than this after the last is passed over.
+const RECEIPTS_APART: Duration = Duration::from_millis(50);
 /// After so many frames the cursor is moved.
 const CURSOR_EVERY: u64 = 256;
 
@@ -32,6 +35,9 @@ struct Session<'a> {
     stores: JoinSet<(Header, ContentHash, Stored)>,
     held: HashSet<SourceId>,
     remembered: Vec<(Lane, Seq)>,
+    /// Through where each lane is receipted, and when the last receipt was given.
+    receipted: BTreeMap<Lane, Seq>,
+    receipts_given: Option<Instant>,
     ack_due: Option<Instant>,
     ended: Option<GoodbyeReason>,
 }
@@ -53,6 +59,8 @@ pub(super) async fn run(
         stores: JoinSet::new(),
         held: HashSet::new(),
         remembered: Vec::new(),
+        receipted: BTreeMap::new(),
+        receipts_given: None,
         ack_due: None,
         ended: None,
     };
@@ -128,7 +136,10 @@ impl Session<'_> {
                     self.link.say(message).await?;
                 }
                 Action::Load(epoch) => match self.receive.known(&self.peer, epoch).await {
-                    Ok(Some(known)) => actions.extend(self.machine.known(known)),
+                    Ok(Some(known)) => {
+                        actions.extend(self.machine.known(known));
+                        actions.extend(self.last_receipts(epoch).await?);
+                    }
                     Ok(None) => {
                         tracing::warn!(agent.id = %self.peer.agent, "an agent with a valid certificate is not registered");
                         actions
@@ -142,10 +153,44 @@ impl Session<'_> {
                     }
                 }
                 Action::Drop => frame = None,
+                Action::Receipt(report) => actions.extend(self.receipts(report).await?),
                 Action::End(reason) => self.ended = Some(reason),
             }
         }
         Ok(())
+    }
+
+    /// Repeats what was receipted last, which the agent answers with what its ledger holds there.
+    async fn last_receipts(&mut self, epoch: Epoch) -> Result<Vec<Action>, String> {
+        if !self.machine.is_open() {
+            return Ok(Vec::new());
+        }
+        let last = self.receive.receipts.last(&self.peer.tenant, self.peer.agent, epoch).await;
+        let last = last.map_err(|error| error.to_string())?;
+        self.receipted = last.iter().map(|last| (last.statement.lane, Seq(last.statement.through))).collect();
+        Ok(last.into_iter().map(|last| Action::Send(Message::Receipt(last))).collect())
+    }
+
+    /// Signs for every lane that went on since the last receipt.
+    async fn receipts(&mut self, report: LedgerReport) -> Result<Vec<Action>, String> {
+        if self.receipts_given.is_some_and(|given| given.elapsed() < RECEIPTS_APART) {
+            return Ok(Vec::new());
+        }
+        self.receipts_given = Some(Instant::now());
+        let stands = Lane::ALL.into_iter().filter_map(|lane| {
+            let (through, hash) = self.machine.through(lane)?;
+            let before = self.receipted.get(&lane).copied().unwrap_or(Seq::ZERO);
+            (through > before).then_some(Stands { lane, through, hash })
+        });
+        let stands: Vec<Stands> = stands.collect();
+        let (tenant, agent, epoch) = (self.peer.tenant.clone(), self.peer.agent, self.machine.epoch());
+        let of = LaneId { tenant, agent, epoch, lane: Lane::Bulk };
+        let (receipts, metrics) = (&self.receive.receipts, &self.receive.metrics);
+        receipts.compare(&of, report, metrics).await.map_err(|error| error.to_string())?;
+        let signed =
+            receipts.sign(&of, &stands, report.head, metrics).await.map_err(|error| error.to_string())?;
+        self.receipted.extend(stands.iter().map(|stands| (stands.lane, stands.through)));
+        Ok(signed.into_iter().map(|receipt| Action::Send(Message::Receipt(receipt))).collect())
     }
 
     async fn store(&mut self, frame: Frame) -> Result<(), String> {

@@ -9,6 +9,7 @@ use crate::message::{
     Ack, Credit, Goodbye, GoodbyeReason, Hello, LaneResume, Message, Nack, NackReason, Policy,
     WIRE_VERSION_MAX, WIRE_VERSION_MIN, Welcome,
 };
+use crate::receipt::Receipt;
 
 /// What the spool knows of a lane when a session begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub enum Action {
     Pause(u64),
     /// Another policy or key is expected; show it.
     PolicyExpected(Policy),
+    /// The hub's receipt: check it and keep it in the ledger.
+    Receipted(Receipt),
     /// Close the connection, and go on as the ending says.
     End(Ending),
 }
@@ -142,6 +145,7 @@ impl AgentSession {
                 Vec::new()
             }
             (Phase::Open, Message::Policy(policy)) => self.policy(policy),
+            (Phase::Open, Message::Receipt(receipt)) => vec![Action::Receipted(receipt)],
             (Phase::Greeting | Phase::Open, other) => {
                 self.protocol_error(&format!("unexpected {}", name_of(&other)))
             }
@@ -358,5 +362,7 @@ fn name_of(message: &Message) -> &'static str {
         Message::Credit(_) => "Credit",
         Message::Policy(_) => "Policy",
         Message::Goodbye(_) => "Goodbye",
+        Message::Receipt(_) => "Receipt",
+        Message::Ledger(_) => "Ledger",
     }
 }

@@ -7,8 +7,8 @@ use crate::frame::Header;
 use crate::ids::{AgentId, ContentHash, Epoch, Lane, Seq, Tenant};
 use crate::limits;
 use crate::message::{
-    Ack, Credit, Goodbye, GoodbyeReason, Hello, LaneResume, Message, Nack, NackReason, WIRE_VERSION_MAX,
-    WIRE_VERSION_MIN, Welcome,
+    Ack, Credit, Goodbye, GoodbyeReason, Hello, LaneResume, LedgerReport, Message, Nack, NackReason,
+    WIRE_VERSION_MAX, WIRE_VERSION_MIN, Welcome,
 };
 
 /// Who the certificate says that the peer is.
@@ -44,6 +44,8 @@ pub enum Action {
     Store,
     /// Forget the frame just given; it stands before one that is missing, and will come again.
     Drop,
+    /// The agent told how its ledger stands: compare it with what was receipted, then sign anew.
+    Receipt(LedgerReport),
     /// Close the connection.
     End(GoodbyeReason),
 }
@@ -126,6 +128,7 @@ impl HubSession {
                 vec![Action::End(goodbye.reason)]
             }
             (Phase::Waiting, Message::Hello(hello)) => self.hello(&hello),
+            (Phase::Open, Message::Ledger(report)) => vec![Action::Receipt(report)],
             _ => self.goodbye(GoodbyeReason::Protocol, "message out of turn"),
         }
     }
