@@ -207,6 +207,7 @@ fn what_the_readme_names_exists() -> Result<()> {
     let readme = read("README.md")?;
     let programs = [
         "agent/src/cli.rs",
+        "agent/src/cli/ledger.rs",
         "agent/src/cli/scan.rs",
         "hub/src/cli.rs",
         "tests/src/bin/demo/main.rs",

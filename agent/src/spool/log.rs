@@ -1,5 +1,5 @@
 //! The spool's core: packs envelopes into frames, writes them in groups, and knows what is accepted. It owns no thread, no
-//! queue and no clock: time is given in milliseconds of any steady clock, and [`super::writer`] drives it.
+//! queue and no clock: time is given in milliseconds of any steady clock, and the writer drives it.
 //!
 //! A group that can't be made durable is kept and tried again: nobody is told that it was, or that it was not, before it is
 //! known.
