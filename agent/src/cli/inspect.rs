@@ -56,7 +56,13 @@ fn print_agent(status: &Status) {
         say!("         {name}: {waiting} frames wait for the hub ({} bytes)", lane.unacked_bytes);
     }
     if let Some(blocked) = &status.spool.blocked {
-        say!("         full, sources wait: {blocked}");
+        say!("         sources wait: {blocked}");
+    }
+    if let Some(source) = &status.spool.paused {
+        say!("         nearly full: source {source} waits, so that the others can go on");
+    }
+    if status.spool.dropped > 0 {
+        say!("         dropped {} frames to make room since the start", status.spool.dropped);
     }
     say!("policy   profile {}, pseudonym key {}", status.profile, status.key_id);
 }

@@ -70,7 +70,7 @@ pub(super) enum Greeted<'a> {
 pub(super) enum Failure {
     /// The spool or the keys: nothing can be sent.
     Ship(ShipError),
-    /// The ledger can't be written: nothing may leave until it can.
+    /// The ledger can't be written or the spool not be read: nothing leaves until it can.
     Held(String),
     /// The connection.
     Link(ConnectError),
@@ -84,7 +84,11 @@ impl From<ShipError> for Failure {
 
 impl From<SpoolError> for Failure {
     fn from(error: SpoolError) -> Self {
-        Self::Ship(error.into())
+        match error {
+            // A disk that can't be read, or no descriptor that is free, may be mended.
+            SpoolError::Io(error) => Self::Held(format!("the spool can't be read: {error}")),
+            other => Self::Ship(other.into()),
+        }
     }
 }
 

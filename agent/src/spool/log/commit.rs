@@ -6,7 +6,6 @@ use std::sync::Arc;
 use certus_protocol::frame::Packed;
 
 use super::{Due, Group, Log, RETRY_MS};
-use crate::limits;
 use crate::spool::SpoolError;
 use crate::spool::catalog::Segment;
 use crate::spool::index::Changes;
@@ -227,5 +226,3 @@ impl Log {
         self.retry_at_ms = Some(self.now_ms + RETRY_MS);
     }
 }
-
-const _: () = assert!(limits::GROUP_BYTES < limits::SEGMENT_BYTES);

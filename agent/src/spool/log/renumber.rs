@@ -102,9 +102,12 @@ impl Log {
             .try_for_each(|(state, after)| self.move_lane(state, (from, *after), moving, &mut placed))
             .and_then(|()| self.index_epoch(&placed));
         if let Err(error) = moved {
-            // What was placed is not accepted: the index does not name it.
+            // What was placed is not accepted: the index does not name it. The epoch's file is ahead of the index, as
+            // after a crash in between, so that the same is done: the spool is read anew, and numbered again.
             (self.epoch, self.lanes, self.attempts) = before;
             self.active = None;
+            self.index_unknown = true;
+            self.failed(&error);
             return Err(error);
         }
         {
