@@ -127,7 +127,7 @@ impl Log {
         changes.accepted(placed, self.seams.clock.now_ms());
         let gaps: Vec<_> = self.catalog.read().gaps.keys().copied().collect();
         gaps.into_iter().for_each(|(lane, seq)| changes.forget_gap(lane, seq));
-        self.commit_at_once(&changes)
+        self.commit_index(&changes)
     }
 
     /// Packs the frames of a lane again and appends them, a few at a time.
